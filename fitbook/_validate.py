@@ -1,0 +1,105 @@
+"""Rules for names, keys and values: pure functions that return the accepted value or raise `InvalidValue`."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import re
+from typing import Any
+
+from fitbook.errors import InvalidValue
+
+MAX_KEY = 250
+MAX_NAME = 256
+
+# MLflow's rule for keys; anything narrower would refuse what its users log today.
+_KEY = re.compile(r"[/\w.\- :]+")
+_UNSAFE_KEY_CHAR = re.compile(r"[^/\w.\- :]")
+
+
+def key(kind: str, value: object) -> str:
+    """Check the key of a param, metric or tag.
+
+    Parameters
+    ----------
+    kind : str
+        ``"parameter"``, ``"metric"`` or ``"tag"``, for the message.
+    value : object
+        The key that the user gave.
+    """
+    if not isinstance(value, str):
+        raise InvalidValue(f"The {kind} key {value!r} is a {type(value).__name__}; give a string.")
+    if not value or value.isspace():
+        raise InvalidValue(f"The {kind} key is empty; give it a name.")
+    if len(value) > MAX_KEY:
+        raise InvalidValue(f"The {kind} key {value[:40]!r}… has {len(value)} characters; at most {MAX_KEY} are allowed.")
+    if not _KEY.fullmatch(value):
+        bad = "".join(sorted(set(_UNSAFE_KEY_CHAR.findall(value)))) or "\n"
+        raise InvalidValue(
+            f"The {kind} key {value!r} contains {bad!r}; letters, digits, and _ - . : / and space are allowed."
+        )
+    if value.startswith("/") or any(part in ("", ".", "..") for part in value.split("/")):
+        raise InvalidValue(f"The {kind} key {value!r} is not a plain path; leave out leading '/', '//', '.' and '..'.")
+    return value
+
+
+def safe_key(value: object) -> str:
+    """Turn any object into a key that `key` accepts; used where nothing may be lost for its name's sake."""
+    parts = [p for p in _UNSAFE_KEY_CHAR.sub("_", str(value)).split("/") if p not in ("", ".", "..")]
+    text = "/".join(parts) or "_"
+    if text.isspace():
+        return "_"
+    return text if len(text) <= MAX_KEY else text[: MAX_KEY - 1] + "_"
+
+
+def metric_value(metric_key: str, value: Any) -> float:
+    """Check a metric's value: a real number, NaN and infinities included; numpy scalars and 0-d arrays are numbers."""
+    if isinstance(value, (float, int)) and not isinstance(value, bool):
+        return _to_float(metric_key, value)
+    if isinstance(value, (bool, numbers.Real)) or (hasattr(value, "item") and getattr(value, "shape", None) in ((), (1,))):
+        value = value.item() if hasattr(value, "item") else value
+        if isinstance(value, numbers.Real):
+            return _to_float(metric_key, value)
+    raise InvalidValue(
+        f"The metric {metric_key!r} got {_show(value)} ({type(value).__name__}); a metric is one real number. "
+        "Log text as a tag or parameter, several numbers as several metrics, steps or an artifact."
+    )
+
+
+def _to_float(metric_key: str, value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise InvalidValue(f"The metric {metric_key!r} got a number that a 64-bit float can't hold.") from None
+
+
+def step(value: Any) -> int:
+    """Check a step: any whole number of 64 bits, given as int or a float without fraction."""
+    if value is None:
+        return 0
+    if isinstance(value, numbers.Real) and math.isfinite(value) and int(value) == value and abs(int(value)) < 2**63:
+        return int(value)
+    raise InvalidValue(f"The step {value!r} is not a whole number of 64 bits.")
+
+
+def name(kind: str, value: object, *, slashes: bool = True) -> str:
+    """Check the name of an experiment, run, registered model or alias."""
+    if not isinstance(value, str):
+        raise InvalidValue(f"The {kind} name {value!r} is a {type(value).__name__}; give a string.")
+    if not value.strip():
+        raise InvalidValue(f"The {kind} name is empty; give it a name.")
+    if len(value) > MAX_NAME:
+        raise InvalidValue(f"The {kind} name {value[:40]!r}… has {len(value)} characters; at most {MAX_NAME} are allowed.")
+    if any(ord(c) < 32 or ord(c) == 127 for c in value):
+        raise InvalidValue(f"The {kind} name {value!r} contains control characters; leave them out.")
+    if not slashes and ("/" in value or ":" in value):
+        raise InvalidValue(f"The {kind} name {value!r} contains '/' or ':', which model URIs need; leave them out.")
+    return value
+
+
+def _show(value: object) -> str:
+    try:
+        text = repr(value)
+    except Exception:
+        return "a value that can't be shown"
+    return text if len(text) <= 80 else text[:80] + "…"

@@ -1,0 +1,148 @@
+"""The exception tree.
+
+::
+
+    FitbookError
+    ├── InvalidValue          a name, key, value or filter that breaks a rule
+    │   └── InvalidFilter     a search filter that can't be read; knows the place
+    ├── NotFound              the thing asked for does not exist
+    ├── AlreadyExists         the name is taken
+    ├── WrongState            the thing exists, but is deleted, ended, or already active
+    ├── ParamConflict         a parameter is written once; it has another value already
+    ├── StoreUnavailable      the store can't be reached, opened or written
+    ├── StoreIncompatible     the store was written by a newer or unknown fitbook
+    ├── ModelError            a model can't be saved, read or used as asked
+    │   └── SchemaMismatch    the input of a prediction does not fit the model's signature
+    └── IntegrationUnavailable   an autologging integration that was asked for by name can't run here
+
+Every message says what was asked, what was found and what to do. ``error_code`` is the word that MLflow's REST
+protocol uses for the same failure, ``exit_code`` what the command line exits with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class FitbookError(Exception):
+    """Base of everything that fitbook raises on purpose."""
+
+    error_code = "INTERNAL_ERROR"
+    exit_code = 1
+
+
+class InvalidValue(FitbookError, ValueError):
+    """A name, key or value breaks a rule."""
+
+    error_code = "INVALID_PARAMETER_VALUE"
+    exit_code = 2
+
+
+class InvalidFilter(InvalidValue):
+    """A search filter or ordering that can't be understood.
+
+    Parameters
+    ----------
+    text : str
+        The whole filter.
+    position : int
+        Where in ``text`` the trouble starts, counted from 0.
+    reason : str
+        What is wrong there, and what would be right.
+    """
+
+    def __init__(self, text: str, position: int, reason: str) -> None:
+        self.text, self.position, self.reason = text, position, reason
+        super().__init__(f"Cannot read the filter at character {position + 1}: {reason}\n  {text}\n  {' ' * position}^")
+
+
+class NotFound(FitbookError, LookupError):
+    """What was asked for does not exist.
+
+    Parameters
+    ----------
+    kind : str
+        The kind of thing, e.g. ``"run"``.
+    key : object
+        What was asked for.
+    known : iterable of str, optional
+        Names that do exist: the closest are offered.
+    hint : str, optional
+        What to do instead.
+    """
+
+    error_code = "RESOURCE_DOES_NOT_EXIST"
+    exit_code = 3
+
+    def __init__(self, kind: str, key: object, known: Iterable[str] = (), hint: str = "") -> None:
+        self.kind, self.key = kind, key
+        message = f"No {kind} {key!r}."
+        known = list(known)
+        near = get_close_matches(str(key), known, n=3)
+        if near:
+            message += f" Did you mean {' or '.join(map(repr, near))}?"
+        elif known:
+            message += f" There is: {', '.join(map(repr, known[:10]))}{' …' if len(known) > 10 else ''}."
+        super().__init__(f"{message} {hint}".strip())
+
+
+class AlreadyExists(FitbookError):
+    """The name is taken."""
+
+    error_code = "RESOURCE_ALREADY_EXISTS"
+
+    def __init__(self, kind: str, key: object, hint: str = "") -> None:
+        self.kind, self.key = kind, key
+        super().__init__(f"A {kind} {key!r} exists already. {hint}".strip())
+
+
+class WrongState(FitbookError):
+    """The thing exists, but its state forbids what was asked."""
+
+    error_code = "INVALID_STATE"
+
+
+class ParamConflict(FitbookError):
+    """A parameter was logged before with another value."""
+
+    error_code = "INVALID_PARAMETER_VALUE"
+
+    def __init__(self, run_id: str, key: str, old: str, new: str) -> None:
+        self.run_id, self.key, self.old, self.new = run_id, key, old, new
+        super().__init__(
+            f"Parameter {key!r} of run {run_id} is {_short(old)} and can't become {_short(new)}: a parameter is written "
+            "once. Log the new value under another key, or in another (nested) run."
+        )
+
+
+class StoreUnavailable(FitbookError):
+    """The store can't be reached, opened, or written."""
+
+    error_code = "TEMPORARILY_UNAVAILABLE"
+    exit_code = 4
+
+
+class StoreIncompatible(FitbookError):
+    """The store's schema is not one that this version of fitbook knows."""
+
+    error_code = "INVALID_STATE"
+    exit_code = 4
+
+
+class ModelError(FitbookError):
+    """A model can't be saved, read or used as asked."""
+
+    error_code = "BAD_REQUEST"
+
+
+class SchemaMismatch(ModelError, ValueError):
+    """The input of a prediction does not fit the model's signature."""
+
+
+class IntegrationUnavailable(FitbookError):
+    """An autologging integration that was asked for by name can't run here."""
+
+
+def _short(value: str, limit: int = 60) -> str:
+    return repr(value if len(value) <= limit else value[:limit] + "…")

@@ -1,0 +1,71 @@
+"""Every environment variable that fitbook reads: name, type, default and one line of help. Standard library only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from fitbook.errors import InvalidValue
+
+T = TypeVar("T")
+
+
+def _flag(text: str) -> bool:
+    lowered = text.strip().lower()
+    if lowered in ("1", "true", "yes", "on"):
+        return True
+    if lowered in ("0", "false", "no", "off", ""):
+        return False
+    raise ValueError(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Generic[T]):
+    """One environment variable."""
+
+    name: str
+    parse: Callable[[str], T]
+    default: T
+    help: str
+
+    def get(self) -> T:
+        """The value now.
+
+        Raises
+        ------
+        InvalidValue
+            The variable is set to something that does not parse.
+        """
+        text = os.environ.get(self.name)
+        if text is None or text == "":
+            return self.default
+        try:
+            return self.parse(text)
+        except ValueError:
+            kind = {_flag: "true or false"}.get(self.parse, getattr(self.parse, "__name__", "a value"))  # type: ignore[call-overload]
+            raise InvalidValue(f"The environment variable {self.name} is {text!r}; expected {kind}.") from None
+
+
+TRACKING_URI = Setting("FITBOOK_TRACKING_URI", str, "./fitbook-runs", "Where runs and models are kept.")
+EXPERIMENT_NAME = Setting("FITBOOK_EXPERIMENT_NAME", str, "Default", "The experiment that new runs belong to.")
+RUN_ID = Setting("FITBOOK_RUN_ID", str, "", "Id of an existing run that the first start_run() resumes.")
+SQLITE_TIMEOUT = Setting(
+    "FITBOOK_SQLITE_TIMEOUT", float, 30.0, "Seconds that a write waits for another process's write lock."
+)
+AUTOLOG_STORE_TIMEOUT = Setting(
+    "FITBOOK_AUTOLOG_STORE_TIMEOUT", float, 2.0, "Seconds that a fit waits at most for a locked store."
+)
+AUTOLOG_BUDGET_MS = Setting(
+    "FITBOOK_AUTOLOG_BUDGET_MS", float, 40.0, "Milliseconds that training metrics may cost per fit, besides 3 % of it."
+)
+PENDING_MB = Setting("FITBOOK_PENDING_MB", float, 64.0, "Megabytes that may wait for the background writer.")
+EXIT_TIMEOUT = Setting(
+    "FITBOOK_EXIT_TIMEOUT", float, 60.0, "Seconds that the interpreter's exit waits for the background writer at most."
+)
+DEBUG = Setting(
+    "FITBOOK_DEBUG", _flag, False, "Print the traceback of whatever autologging swallowed to standard error."
+)
+
+ALL: tuple[Setting[object], ...] = tuple(v for v in list(globals().values()) if isinstance(v, Setting))

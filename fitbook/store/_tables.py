@@ -1,0 +1,204 @@
+"""Every table of the store, the registry's included: one metadata, one chain of schema revisions.
+
+Inside, rows are joined by small integer keys; the 32-hex run ids that users see stand once, in ``runs.run_id``.
+A number that SQL can't hold everywhere (NaN, ±infinity) is kept exactly: ``special`` says which it is, and ``value``
+then holds what it sorts as. Texts are of unbounded length, so no parameter or tag has to be cut.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+SCHEMA_REVISION = "0001"
+
+metadata = MetaData()
+
+# SQLite only auto-numbers INTEGER primary keys; the others want 64 bits.
+_Id = BigInteger().with_variant(Integer, "sqlite")
+_Double = Float(53)
+
+
+def _run_key() -> Column[int]:
+    return Column("run", _Id, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+
+
+schema_version = Table("alembic_version", metadata, Column("version_num", String(32), primary_key=True))
+
+experiments = Table(
+    "experiments",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("name", String(256), nullable=False, unique=True),
+    Column("artifact_location", Text, nullable=False),
+    Column("lifecycle_stage", String(8), nullable=False),
+    Column("creation_time", BigInteger, nullable=False),
+    Column("last_update_time", BigInteger, nullable=False),
+)
+
+experiment_tags = Table(
+    "experiment_tags",
+    metadata,
+    Column("experiment", _Id, ForeignKey("experiments.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", String(250), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("run_id", String(32), nullable=False, unique=True),
+    Column("experiment", _Id, ForeignKey("experiments.id"), nullable=False),
+    Column("name", String(256), nullable=False),
+    Column("user_id", String(256), nullable=False),
+    Column("status", String(9), nullable=False),
+    Column("lifecycle_stage", String(8), nullable=False),
+    Column("start_time", BigInteger, nullable=False),
+    Column("end_time", BigInteger),
+    Column("deleted_time", BigInteger),
+    Index("ix_runs_newest", "experiment", "lifecycle_stage", "start_time", "id"),
+)
+
+params = Table(
+    "params",
+    metadata,
+    _run_key(),
+    Column("key", String(250), primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("number", _Double),
+    Index("ix_params_number", "key", "number"),
+)
+
+tags = Table(
+    "tags",
+    metadata,
+    _run_key(),
+    Column("key", String(250), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+# The value that a metric has now: of the highest step, then the latest timestamp, then the last written.
+metrics = Table(
+    "metrics",
+    metadata,
+    _run_key(),
+    Column("key", String(250), primary_key=True),
+    Column("value", _Double, nullable=False),
+    Column("special", SmallInteger, nullable=False, server_default="0"),
+    Column("step", BigInteger, nullable=False),
+    Column("timestamp", BigInteger, nullable=False),
+    Index("ix_metrics_value", "key", "value"),
+)
+
+metric_points = Table(
+    "metric_points",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("run", _Id, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("key", String(250), nullable=False),
+    Column("value", _Double, nullable=False),
+    Column("special", SmallInteger, nullable=False, server_default="0"),
+    Column("step", BigInteger, nullable=False),
+    Column("timestamp", BigInteger, nullable=False),
+    Index("ix_metric_points_history", "run", "key"),
+)
+
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("experiment", _Id, ForeignKey("experiments.id"), nullable=False),
+    Column("name", String(256), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("source_type", String(36), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("schema", Text),
+    Column("profile", Text),
+    UniqueConstraint("experiment", "name", "digest"),
+)
+
+run_datasets = Table(
+    "run_datasets",
+    metadata,
+    _run_key(),
+    Column("dataset", _Id, ForeignKey("datasets.id"), primary_key=True),
+    Column("tags", Text, nullable=False),
+)
+
+logged_models = Table(
+    "logged_models",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("model_id", String(34), nullable=False, unique=True),
+    Column("run", _Id, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("artifact_path", String(500), nullable=False),
+    Column("flavor", String(64), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("creation_timestamp", BigInteger, nullable=False),
+)
+
+registered_models = Table(
+    "registered_models",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("name", String(256), nullable=False, unique=True),
+    Column("description", Text, nullable=False),
+    Column("creation_timestamp", BigInteger, nullable=False),
+    Column("last_updated_timestamp", BigInteger, nullable=False),
+)
+
+registered_model_tags = Table(
+    "registered_model_tags",
+    metadata,
+    Column("model", _Id, ForeignKey("registered_models.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", String(250), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+model_versions = Table(
+    "model_versions",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("model", _Id, ForeignKey("registered_models.id", ondelete="CASCADE"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("stage", String(20), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("run_id", String(32), nullable=False),
+    Column("model_id", String(34)),
+    Column("status", String(20), nullable=False),
+    Column("creation_timestamp", BigInteger, nullable=False),
+    Column("last_updated_timestamp", BigInteger, nullable=False),
+    UniqueConstraint("model", "version"),
+    Index("ix_model_versions_run", "run_id"),
+)
+
+model_version_tags = Table(
+    "model_version_tags",
+    metadata,
+    Column("version", _Id, ForeignKey("model_versions.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", String(250), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+model_aliases = Table(
+    "model_aliases",
+    metadata,
+    Column("model", _Id, ForeignKey("registered_models.id", ondelete="CASCADE"), primary_key=True),
+    Column("alias", String(256), primary_key=True),
+    Column("version", _Id, ForeignKey("model_versions.id", ondelete="CASCADE"), nullable=False),
+)
