@@ -1,0 +1,1 @@
+"""Where run data lives: one contract, several databases behind it."""

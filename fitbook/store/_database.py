@@ -1,0 +1,267 @@
+"""One SQL database: its engine, its transactions, and what differs between the engines.
+
+SQLite runs in WAL mode, and every writing transaction takes the write lock when it opens (``BEGIN IMMEDIATE``): a
+transaction that first reads and then wants to write would fail at once when another process has written in between,
+whatever the timeout. Measured figures: docs/decisions/0003-store.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.pool import StaticPool
+from sqlalchemy.sql import Executable
+
+from fitbook import settings
+from fitbook.errors import InvalidValue, StoreIncompatible, StoreUnavailable
+from fitbook.store._tables import SCHEMA_REVISION, metadata, schema_version
+
+_patience: ContextVar[float | None] = ContextVar("fitbook_store_patience", default=None)
+
+
+@contextlib.contextmanager
+def patience(seconds: float) -> Iterator[None]:
+    """Wait at most this long for a locked database, in everything that this block does."""
+    token = _patience.set(seconds)
+    try:
+        yield
+    finally:
+        _patience.reset(token)
+
+
+class Prepared:
+    """A statement compiled once, for the paths where compiling, even from a cache, is most of the cost."""
+
+    __slots__ = ("_order", "_sql")
+
+    def __init__(self, statement: Executable, engine: Engine, columns: Sequence[str] | None = None) -> None:
+        compiled: Any = statement.compile(dialect=engine.dialect, column_keys=columns)  # type: ignore[attr-defined]
+        self._sql = str(compiled)
+        self._order: list[str] | None = compiled.positiontup
+
+    def run(self, connection: Connection, values: Mapping[str, Any]) -> sa.CursorResult[Any]:
+        """Execute with ``values``, which must hold every parameter of the statement."""
+        if self._order is None:
+            return connection.exec_driver_sql(self._sql, dict(values))
+        return connection.exec_driver_sql(self._sql, tuple([values[key] for key in self._order]))
+
+
+class Database:
+    """A database that holds fitbook's tables; created, if it is new, when it is opened.
+
+    Safe to use from several threads, and from a process forked after it was opened.
+
+    Parameters
+    ----------
+    url : str
+        A SQLAlchemy URL. ``sqlite://`` is a database in memory, which ends with the process.
+
+    Raises
+    ------
+    StoreUnavailable
+        The database can't be opened, or is not a database.
+    StoreIncompatible
+        It was written by another version of fitbook, with a schema that this one does not know.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        try:
+            parsed = sa.make_url(url)
+            self.engine = _sqlite_engine(parsed) if parsed.get_backend_name() == "sqlite" else sa.create_engine(url)
+        except (ArgumentError, NoSuchModuleError) as error:
+            raise InvalidValue(f"The tracking URI {url!r} is not a database URL that can be used here: {error}") from error
+        except ModuleNotFoundError as error:
+            raise StoreUnavailable(
+                f"The tracking URI {_hide_password(url)!r} needs the Python package {error.name!r}; install it."
+            ) from error
+        self.dialect = self.engine.dialect.name
+        # A database in memory is one connection: its transactions must not interleave.
+        self._turn = threading.RLock() if isinstance(self.engine.pool, StaticPool) else None
+        self._reader = self.engine.execution_options(fitbook_reads=True)
+        self._creator_pid = os.getpid()
+        os.register_at_fork(after_in_child=self._after_fork)
+        self._create_or_check()
+
+    def write(self) -> contextlib.AbstractContextManager[Connection]:
+        """Open one writing transaction; commits at the end of the block, rolls back if it raises."""
+        return self._transaction(self.engine)
+
+    def read(self) -> contextlib.AbstractContextManager[Connection]:
+        """Open a transaction that only reads, and sees one state of the database throughout."""
+        return self._transaction(self._reader)
+
+    def upsert(self, table: sa.Table, *, newer: sa.ColumnElement[bool] | None = None) -> Any:
+        """Make an INSERT that overwrites the row with the same primary key.
+
+        Parameters
+        ----------
+        table : sqlalchemy.Table
+            Where to insert.
+        newer : sqlalchemy condition, optional
+            Overwrite only where this holds; `Database.excluded` names the new row in it.
+        """
+        keys = [column.name for column in table.primary_key]
+        others = [column.name for column in table.columns if column.name not in keys]
+        if self.dialect in ("mysql", "mariadb"):
+            insert = mysql.insert(table)
+            fresh = {name: insert.inserted[name] for name in others}
+            if newer is not None:
+                # MySQL assigns from left to right, so what the condition reads is assigned last.
+                read = {column.name for column in sa.sql.visitors.iterate(newer) if isinstance(column, sa.Column)}
+                ordered = sorted(others, key=lambda name: name in read)
+                return insert.on_duplicate_key_update(
+                    [(name, sa.case((newer, fresh[name]), else_=table.c[name])) for name in ordered]
+                )
+            return insert.on_duplicate_key_update(fresh)
+        statement = (postgresql if self.dialect == "postgresql" else sqlite).insert(table)
+        return statement.on_conflict_do_update(
+            index_elements=keys, set_={name: statement.excluded[name] for name in others}, where=newer
+        )
+
+    def excluded(self, table: sa.Table) -> Any:
+        """Name the columns of the row that an `upsert` tries to insert."""
+        if self.dialect in ("mysql", "mariadb"):
+            return mysql.insert(table).inserted
+        return (postgresql if self.dialect == "postgresql" else sqlite).insert(table).excluded
+
+    def prepare(self, statement: Executable, columns: Sequence[str] | None = None) -> Prepared:
+        """Compile a statement for repeated use; ``columns`` are those that an INSERT will be given."""
+        return Prepared(statement, self.engine, columns)
+
+    def close(self) -> None:
+        """Close all connections; the database can be used again afterwards."""
+        self.engine.dispose()
+
+    @contextlib.contextmanager
+    def _transaction(self, engine: Engine) -> Iterator[Connection]:
+        with self._turn or contextlib.nullcontext():
+            try:
+                with engine.begin() as connection:
+                    yield connection
+            except DBAPIError as error:
+                if isinstance(error, sa.exc.IntegrityError):
+                    raise
+                raise _unavailable(self.url, error) from error
+
+    def _after_fork(self) -> None:
+        # The parent goes on using its connections: the child forgets them without closing.
+        self.engine.dispose(close=False)
+
+    def _create_or_check(self) -> None:
+        try:
+            with self.read() as connection:
+                found = connection.scalar(sa.select(schema_version.c.version_num))
+        except StoreUnavailable as error:
+            if not _means_missing_table(error.__cause__):
+                raise
+            found = self._create()
+        if found != SCHEMA_REVISION:
+            raise StoreIncompatible(
+                f"The store at {_hide_password(self.url)} has schema {found!r}; this fitbook knows {SCHEMA_REVISION!r}. "
+                "Open it with the version of fitbook that wrote it, or a newer one."
+            )
+
+    def _create(self) -> str | None:
+        # Whoever gets the write lock first creates everything in one transaction; the others find it there.
+        with self.write() as connection:
+            if sa.inspect(connection).has_table(schema_version.name):
+                found = connection.scalar(sa.select(schema_version.c.version_num))
+                if found is not None:
+                    return str(found)
+            metadata.create_all(connection)
+            connection.execute(schema_version.insert(), {"version_num": SCHEMA_REVISION})
+        return SCHEMA_REVISION
+
+
+def _sqlite_engine(url: sa.URL) -> Engine:
+    in_memory = url.database in (None, "", ":memory:")
+    if not in_memory:
+        folder = Path(str(url.database)).absolute().parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreUnavailable(f"The folder {folder} of the store can't be made: {error.strerror}.") from error
+    engine = sa.create_engine(
+        url,
+        connect_args={"timeout": settings.SQLITE_TIMEOUT.get(), "check_same_thread": False, "isolation_level": None},
+        **({"poolclass": StaticPool} if in_memory else {"pool_size": 5, "max_overflow": 60}),  # type: ignore[arg-type]
+    )
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: sqlite3.Connection, record: Any) -> None:
+        if not in_memory:
+            _switch_to_wal(connection)
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        record.info["patience"] = None
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        wanted = _patience.get()
+        info = connection.info
+        if info["patience"] != wanted:
+            seconds = settings.SQLITE_TIMEOUT.get() if wanted is None else wanted
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={int(seconds * 1000)}")
+            info["patience"] = wanted
+        reads = connection.get_execution_options().get("fitbook_reads")
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    # The very first switch of a new file needs it alone, and SQLite does not wait for that by itself.
+    deadline = time.monotonic() + settings.SQLITE_TIMEOUT.get()
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").fetchone()
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(random.uniform(0.001, 0.02))
+
+
+def _means_missing_table(error: BaseException | None) -> bool:
+    text = str(error).lower()
+    return "no such table" in text or "does not exist" in text or "doesn't exist" in text
+
+
+def _unavailable(url: str, error: DBAPIError) -> StoreUnavailable:
+    reason = str(error.orig).strip()
+    lowered = reason.lower()
+    if "locked" in lowered or "busy" in lowered:
+        advice = "Another process holds its write lock; try again, or raise FITBOOK_SQLITE_TIMEOUT."
+    elif "readonly" in lowered or "read-only" in lowered:
+        advice = "Make the file and its folder writable for this user, or choose another tracking URI."
+    elif "malformed" in lowered or "not a database" in lowered:
+        advice = "The file is damaged or not a database: restore it from a backup, or choose another tracking URI."
+    elif "full" in lowered:
+        advice = "The disk is full: make room."
+    elif "unable to open" in lowered:
+        advice = "Check that the folder exists and is writable for this user, or choose another tracking URI."
+    else:
+        advice = "Check that the database is there, and that this user may read and write it."
+    return StoreUnavailable(f"The store at {_hide_password(url)} can't be used: {reason}. {advice}")
+
+
+def _hide_password(url: str) -> str:
+    try:
+        return sa.make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return url
