@@ -1,0 +1,31 @@
+"""Names, versions, stages and aliases of models: one contract, its SQL implementation, and model URIs."""
+
+from fitbook.registry._base import Registry
+from fitbook.registry._sql import SqlRegistry
+from fitbook.registry._uri import (
+    AliasUri,
+    LatestUri,
+    ModelIdUri,
+    ModelUri,
+    PathUri,
+    RegisteredUri,
+    RunUri,
+    StageUri,
+    VersionUri,
+    parse,
+)
+
+__all__ = [
+    "AliasUri",
+    "LatestUri",
+    "ModelIdUri",
+    "ModelUri",
+    "PathUri",
+    "RegisteredUri",
+    "Registry",
+    "RunUri",
+    "SqlRegistry",
+    "StageUri",
+    "VersionUri",
+    "parse",
+]

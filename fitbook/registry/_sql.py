@@ -1,0 +1,348 @@
+"""`SqlRegistry`: the registry contract in the store's own database.
+
+Every writing method first locks the row of its model, so that what it then reads and numbers can't change under it.
+A deleted version leaves its emptied row behind, in a stage that nobody sees: that is what keeps its number taken.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+from sqlalchemy.exc import IntegrityError
+
+from fitbook import _validate
+from fitbook.entities import ModelVersion, PagedList, RegisteredModel
+from fitbook.errors import AlreadyExists, InvalidValue, NotFound
+from fitbook.registry import _rows, _rules
+from fitbook.registry._base import Registry
+from fitbook.store import Database, _filter, _filter_sql
+from fitbook.store import _tables as t
+
+_MODELS, _VERSIONS, _ALIASES = t.registered_models.c, t.model_versions.c, t.model_aliases.c
+_SUGGESTED = 1000  # how many names are looked through for what was perhaps meant
+
+
+class SqlRegistry(Registry):
+    """Models and versions in SQL tables.
+
+    Parameters
+    ----------
+    database : Database
+        Holds the tables; it may be the run store's.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    # -- models ------------------------------------------------------------------------------------------------------
+
+    def create_registered_model(
+        self, name: str, tags: Mapping[str, str] | None = None, description: str | None = None
+    ) -> RegisteredModel:
+        name, rows, now = _rules.model_name(name), _tag_rows(tags), _now()
+        row = {"name": name, "description": _text("description", description)}
+        try:
+            with self.database.write() as connection:
+                inserted = connection.execute(
+                    t.registered_models.insert(), {**row, "creation_timestamp": now, "last_updated_timestamp": now}
+                )
+                number = inserted.inserted_primary_key[0]  # type: ignore[index]
+                if rows:
+                    connection.execute(t.registered_model_tags.insert(), [{"model": number, **tag} for tag in rows])
+                return _read_model(connection, number)
+        except IntegrityError:
+            raise AlreadyExists("registered model", name, "Add a version to it, or choose another name.") from None
+
+    def get_registered_model(self, name: str) -> RegisteredModel:
+        name = _rules.model_name(name)
+        with self.database.read() as connection:
+            return _rows.models(connection, [_model(connection, name)])[0]
+
+    def rename_registered_model(self, name: str, new_name: str) -> RegisteredModel:
+        name, new_name = _rules.model_name(name), _rules.model_name(new_name)
+        try:
+            with self.database.write() as connection:
+                number = _model(connection, name, lock=True).id
+                _touch(connection, number, name=new_name)
+                renamed = t.model_versions.update().where(_VERSIONS.model == number)
+                connection.execute(renamed.values(last_updated_timestamp=_now()))
+                return _read_model(connection, number)
+        except IntegrityError:
+            raise AlreadyExists("registered model", new_name, "Choose another name.") from None
+
+    def update_registered_model(self, name: str, description: str | None) -> RegisteredModel:
+        name, description = _rules.model_name(name), _text("description", description)
+        with self.database.write() as connection:
+            number = _model(connection, name, lock=True).id
+            _touch(connection, number, description=description)
+            return _read_model(connection, number)
+
+    def delete_registered_model(self, name: str) -> None:
+        name = _rules.model_name(name)
+        with self.database.write() as connection:
+            number = _model(connection, name, lock=True).id
+            connection.execute(t.registered_models.delete().where(_MODELS.id == number))
+
+    def search_registered_models(
+        self,
+        filter_string: str | None = None,
+        max_results: int = 100,
+        order_by: Sequence[str] | None = None,
+        page_token: str | None = None,
+    ) -> PagedList[RegisteredModel]:
+        offset, limit = _page(page_token, max_results, most=1000)
+        query = _searched(sa.select(t.registered_models), filter_string, order_by, _filter.REGISTERED_MODELS)
+        query = query.order_by(_MODELS.name).offset(offset).limit(limit + 1)
+        with self.database.read() as connection:
+            rows = connection.execute(query).all()
+            found = _rows.models(connection, rows[:limit])
+        return PagedList(found, str(offset + limit) if len(rows) > limit else None)
+
+    def get_latest_versions(self, name: str, stages: Sequence[str] | None = None) -> list[ModelVersion]:
+        name = _rules.model_name(name)
+        if isinstance(stages, str):
+            raise InvalidValue(f"stages is the text {stages!r}; give a list of stages, e.g. [{stages!r}].")
+        wanted = {_rules.stage(stage) for stage in stages or _rules.STAGES}
+        with self.database.read() as connection:
+            number = _model(connection, name).id
+            latest = _rows.latest_versions(connection, [number])[number]
+        return [version for version in latest if version.current_stage in wanted]
+
+    def set_registered_model_tag(self, name: str, key: str, value: str) -> None:
+        name, row = _rules.model_name(name), _tag_row(key, value)
+        with self.database.write() as connection:
+            number = _model(connection, name, lock=True).id
+            connection.execute(self.database.upsert(t.registered_model_tags), {"model": number, **row})
+
+    def delete_registered_model_tag(self, name: str, key: str) -> None:
+        name, key, table = _rules.model_name(name), _validate.key("tag", key), t.registered_model_tags
+        with self.database.write() as connection:
+            number = _model(connection, name, lock=True).id
+            connection.execute(table.delete().where(table.c.model == number, table.c.key == key))
+
+    # -- versions ----------------------------------------------------------------------------------------------------
+
+    def create_model_version(
+        self,
+        name: str,
+        source: str,
+        run_id: str | None = "",
+        tags: Mapping[str, str] | None = None,
+        description: str | None = None,
+        model_id: str | None = None,
+    ) -> ModelVersion:
+        name, rows, now = _rules.model_name(name), _tag_rows(tags), _now()
+        row = {
+            "stage": "None",
+            "description": _text("description", description),
+            "source": _text("source", source),
+            "run_id": _text("run id", run_id, 32),
+            "model_id": _text("model id", model_id, 34) or None,
+            "status": "READY",
+            "creation_timestamp": now,
+            "last_updated_timestamp": now,
+        }
+        if not row["source"]:
+            raise InvalidValue("The source of the model version is empty; give the URI or path of the model's folder.")
+        with self.database.write() as connection:
+            model = _model(connection, name, lock=True)
+            highest = connection.scalar(sa.select(sa.func.max(_VERSIONS.version)).where(_VERSIONS.model == model.id))
+            row |= {"model": model.id, "version": (highest or 0) + 1}
+            number = connection.execute(t.model_versions.insert(), row).inserted_primary_key[0]  # type: ignore[index]
+            if rows:
+                connection.execute(t.model_version_tags.insert(), [{"version": number, **tag} for tag in rows])
+            _touch(connection, model.id)
+            return _read_version(connection, number)
+
+    def get_model_version(self, name: str, version: int | str) -> ModelVersion:
+        name, version = _rules.model_name(name), _rules.version(version)
+        with self.database.read() as connection:
+            return _rows.versions(connection, [_version(connection, _model(connection, name), version)])[0]
+
+    def update_model_version(self, name: str, version: int | str, description: str | None = None) -> ModelVersion:
+        description = _text("description", description)
+        return self._change(name, version, description=description)
+
+    def transition_model_version_stage(
+        self, name: str, version: int | str, stage: str, archive_existing_versions: bool = False
+    ) -> ModelVersion:
+        stage = _rules.stage(stage)
+        if archive_existing_versions and stage not in _rules.ACTIVE_STAGES:
+            active = " and ".join(_rules.ACTIVE_STAGES)
+            raise InvalidValue(
+                f"archive_existing_versions is for the stages {active}, not for {stage!r}; leave it out."
+            )
+        return self._change(name, version, archive_others=archive_existing_versions, stage=stage)
+
+    def delete_model_version(self, name: str, version: int | str) -> None:
+        name, version = _rules.model_name(name), _rules.version(version)
+        with self.database.write() as connection:
+            model = _model(connection, name, lock=True)
+            number = _version(connection, model, version).id
+            connection.execute(t.model_aliases.delete().where(_ALIASES.version == number))
+            connection.execute(t.model_version_tags.delete().where(t.model_version_tags.c.version == number))
+            emptied = {"stage": _rows.DELETED, "description": "", "source": "", "run_id": "", "model_id": None}
+            connection.execute(t.model_versions.update().where(_VERSIONS.id == number).values(**emptied))
+            _touch(connection, model.id)
+
+    def search_model_versions(
+        self,
+        filter_string: str | None = None,
+        max_results: int = 10_000,
+        order_by: Sequence[str] | None = None,
+        page_token: str | None = None,
+    ) -> PagedList[ModelVersion]:
+        offset, limit = _page(page_token, max_results, most=200_000)
+        query = _searched(_rows.select_versions(), filter_string, order_by, _filter.MODEL_VERSIONS)
+        if not order_by:
+            query = query.order_by(_VERSIONS.last_updated_timestamp.desc())
+        query = query.order_by(_MODELS.name, _VERSIONS.version.desc()).offset(offset).limit(limit + 1)
+        with self.database.read() as connection:
+            rows = connection.execute(query).all()
+            found = _rows.versions(connection, rows[:limit])
+        return PagedList(found, str(offset + limit) if len(rows) > limit else None)
+
+    def set_model_version_tag(self, name: str, version: int | str, key: str, value: str) -> None:
+        name, version, row = _rules.model_name(name), _rules.version(version), _tag_row(key, value)
+        with self.database.write() as connection:
+            number = _version(connection, _model(connection, name, lock=True), version).id
+            connection.execute(self.database.upsert(t.model_version_tags), {"version": number, **row})
+
+    def delete_model_version_tag(self, name: str, version: int | str, key: str) -> None:
+        name, version, key = _rules.model_name(name), _rules.version(version), _validate.key("tag", key)
+        table = t.model_version_tags
+        with self.database.write() as connection:
+            number = _version(connection, _model(connection, name, lock=True), version).id
+            connection.execute(table.delete().where(table.c.version == number, table.c.key == key))
+
+    # -- aliases -----------------------------------------------------------------------------------------------------
+
+    def set_registered_model_alias(self, name: str, alias: str, version: int | str) -> None:
+        name, alias, version = _rules.model_name(name), _rules.alias(alias), _rules.version(version)
+        with self.database.write() as connection:
+            model = _model(connection, name, lock=True)
+            number = _version(connection, model, version).id
+            row = {"model": model.id, "alias": alias, "version": number}
+            connection.execute(self.database.upsert(t.model_aliases), row)
+
+    def delete_registered_model_alias(self, name: str, alias: str) -> None:
+        name, alias = _rules.model_name(name), _rules.alias(alias)
+        with self.database.write() as connection:
+            number = _model(connection, name, lock=True).id
+            connection.execute(t.model_aliases.delete().where(_ALIASES.model == number, _ALIASES.alias == alias))
+
+    def get_model_version_by_alias(self, name: str, alias: str) -> ModelVersion:
+        name, latest = _rules.model_name(name), str(alias).lower() == _rules.LATEST
+        alias = alias if latest else _rules.alias(alias)
+        with self.database.read() as connection:
+            number = _model(connection, name).id
+            query = _rows.select_versions().where(_VERSIONS.model == number)
+            if latest:
+                query = query.order_by(_VERSIONS.version.desc()).limit(1)
+            else:
+                pointed = sa.select(_ALIASES.version).where(_ALIASES.model == number, _ALIASES.alias == alias)
+                query = query.where(_VERSIONS.id.in_(pointed))
+            row = connection.execute(query).first()
+            if row is None:
+                known = connection.scalars(sa.select(_ALIASES.alias).where(_ALIASES.model == number)).all()
+                raise NotFound("version" if latest else "alias", f"{name}@{alias}", [f"{name}@{a}" for a in known])
+            return _rows.versions(connection, [row])[0]
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _change(self, name: str, version: int | str, *, archive_others: bool = False, **values: Any) -> ModelVersion:
+        name, version = _rules.model_name(name), _rules.version(version)
+        changed = t.model_versions.update().values(last_updated_timestamp=_now())
+        with self.database.write() as connection:
+            model = _model(connection, name, lock=True)
+            number = _version(connection, model, version).id
+            if archive_others:
+                others = (_VERSIONS.model == model.id, _VERSIONS.stage == values["stage"], _VERSIONS.id != number)
+                connection.execute(changed.where(*others).values(stage="Archived"))
+            connection.execute(changed.where(_VERSIONS.id == number).values(**values))
+            _touch(connection, model.id)
+            return _read_version(connection, number)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _model(connection: Connection, name: str, *, lock: bool = False) -> Row[Any]:
+    query = sa.select(t.registered_models).where(_MODELS.name == name)
+    # SQLite leaves FOR UPDATE out: its transactions hold the one write lock from their start.
+    row = connection.execute(query.with_for_update() if lock else query).first()
+    if row is None:
+        known = connection.scalars(sa.select(_MODELS.name).order_by(_MODELS.name).limit(_SUGGESTED)).all()
+        raise NotFound("registered model", name, known, "" if known else "None is registered yet.")
+    return row
+
+
+def _version(connection: Connection, model: Row[Any], version: int) -> Row[Any]:
+    query = _rows.select_versions().where(_VERSIONS.model == model.id)
+    # What no 32-bit column holds is asked for as 0, which no version has.
+    row = connection.execute(query.where(_VERSIONS.version == (version if version < 2**31 else 0))).first()
+    if row is None:
+        numbers = connection.scalars(
+            query.with_only_columns(_VERSIONS.version).order_by(_VERSIONS.version.desc()).limit(_SUGGESTED)
+        ).all()
+        raise NotFound("version", f"{model.name}/{version}", [f"{model.name}/{number}" for number in numbers])
+    return row
+
+
+def _read_model(connection: Connection, number: int) -> RegisteredModel:
+    rows = connection.execute(sa.select(t.registered_models).where(_MODELS.id == number)).all()
+    return _rows.models(connection, rows)[0]
+
+
+def _read_version(connection: Connection, number: int) -> ModelVersion:
+    return _rows.versions(connection, connection.execute(_rows.select_versions().where(_VERSIONS.id == number)).all())[
+        0
+    ]
+
+
+def _touch(connection: Connection, number: int, **values: Any) -> None:
+    changed = t.registered_models.update().where(_MODELS.id == number)
+    connection.execute(changed.values(last_updated_timestamp=_now(), **values))
+
+
+def _searched(
+    query: sa.Select[Any], filter_string: str | None, order_by: Sequence[str] | None, entity: _filter.Entity
+) -> sa.Select[Any]:
+    tree = _filter.parse(filter_string, entity)
+    if tree is not None:
+        query = query.where(_filter_sql.where(tree, entity))
+    return _filter_sql.order(query, _filter.parse_order(order_by, entity), entity)
+
+
+def _page(token: str | None, max_results: int, *, most: int) -> tuple[int, int]:
+    if not isinstance(max_results, int) or isinstance(max_results, bool) or not 1 <= max_results <= most:
+        raise InvalidValue(f"max_results is {max_results!r}; give a whole number from 1 to {most}.")
+    if not token:
+        return 0, max_results
+    if not (isinstance(token, str) and token.isascii() and token.isdigit() and len(token) < 19):
+        raise InvalidValue(f"The page token {token!r} is not one that a search returned.")
+    return int(token), max_results
+
+
+def _tag_row(key: object, value: object) -> dict[str, str]:
+    return {"key": _validate.key("tag", key), "value": _text("tag value", value)}
+
+
+def _tag_rows(tags: Mapping[str, str] | None) -> list[dict[str, str]]:
+    return [_tag_row(key, value) for key, value in (tags or {}).items()]
+
+
+def _text(kind: str, value: object, most: int | None = None) -> str:
+    text = "" if value is None else str(value)
+    if most is not None and len(text) > most:
+        raise InvalidValue(f"The {kind} {text[:40]!r}… has {len(text)} characters; at most {most} are allowed.")
+    if any(0xD800 <= ord(c) < 0xE000 for c in text):
+        raise InvalidValue(
+            f"The {kind} contains half of a surrogate pair, which is not text; decode it properly first."
+        )
+    return text
