@@ -88,7 +88,9 @@ def measure_apart(interpreter: str, tool: str, options: argparse.Namespace) -> d
     if options.only:
         command += ["--only", *options.only]
     with tempfile.TemporaryDirectory(prefix="fitbook-bench-", ignore_cleanup_errors=True) as folder:
-        done = subprocess.run(command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True, check=True)
+        done = subprocess.run(command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{tool} can't be measured with this interpreter: {interpreter}")
     # Libraries may print; the last line is ours.
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
