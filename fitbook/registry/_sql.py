@@ -96,7 +96,7 @@ class SqlRegistry(Registry):
     ) -> PagedList[RegisteredModel]:
         offset, limit = _page(page_token, max_results, most=1000)
         query = _searched(sa.select(t.registered_models), filter_string, order_by, _filter.REGISTERED_MODELS)
-        query = query.order_by(_MODELS.name).offset(offset).limit(limit + 1)
+        query = (query if order_by else query.order_by(_MODELS.name)).offset(offset).limit(limit + 1)
         with self.database.read() as connection:
             rows = connection.execute(query).all()
             found = _rows.models(connection, rows[:limit])
@@ -199,8 +199,8 @@ class SqlRegistry(Registry):
         offset, limit = _page(page_token, max_results, most=200_000)
         query = _searched(_rows.select_versions(), filter_string, order_by, _filter.MODEL_VERSIONS)
         if not order_by:
-            query = query.order_by(_VERSIONS.last_updated_timestamp.desc())
-        query = query.order_by(_MODELS.name, _VERSIONS.version.desc()).offset(offset).limit(limit + 1)
+            query = query.order_by(_VERSIONS.last_updated_timestamp.desc(), _MODELS.name, _VERSIONS.version.desc())
+        query = query.offset(offset).limit(limit + 1)
         with self.database.read() as connection:
             rows = connection.execute(query).all()
             found = _rows.versions(connection, rows[:limit])
