@@ -1,0 +1,20 @@
+"""One file per ML library: how its models are frozen, laid out as a folder, and loaded."""
+
+from fitbook.flavors._base import Flavor, Snapshot, render, write
+from fitbook.flavors._lookup import flavor_named, flavor_names
+from fitbook.flavors._pyfunc import PyFuncModel, load_pyfunc
+from fitbook.flavors._python_model import FunctionModel, PythonModel, PythonModelContext
+
+__all__ = [
+    "Flavor",
+    "FunctionModel",
+    "PyFuncModel",
+    "PythonModel",
+    "PythonModelContext",
+    "Snapshot",
+    "flavor_named",
+    "flavor_names",
+    "load_pyfunc",
+    "render",
+    "write",
+]

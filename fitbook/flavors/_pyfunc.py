@@ -1,0 +1,171 @@
+"""One way to predict with every saved model, whatever library made it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fitbook._log import FitbookWarning
+from fitbook.errors import ModelError, NotFound
+from fitbook.flavors._lookup import flavor_named, flavor_names
+from fitbook.flavors._python_model import LOADER, BoundPythonModel
+from fitbook.models._infer import is_frame
+from fitbook.models._mlmodel import Model
+from fitbook.models._schema import DataType
+from fitbook.models._signature import ModelSignature
+
+# The methods of an estimator that an MLmodel file may ask for; it comes from anywhere, so it can't name any other.
+_PREDICT_METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform", "score_samples")
+
+
+class PyFuncModel:
+    """A loaded model that predicts.
+
+    Parameters
+    ----------
+    metadata : Model
+        What its MLmodel file says.
+    raw_model : object
+        The library's own object.
+    predict_fn : callable
+        Called with the checked input, and params or None.
+    """
+
+    def __init__(
+        self, metadata: Model, raw_model: object, predict_fn: Callable[[Any, dict[str, Any] | None], Any]
+    ) -> None:
+        self._metadata = metadata
+        self._raw_model = raw_model
+        self._predict_fn = predict_fn
+
+    @property
+    def metadata(self) -> Model:
+        """What the MLmodel file says."""
+        return self._metadata
+
+    @property
+    def loader_module(self) -> str | None:
+        """What MLflow would load it with; fitbook decides by the flavors' names."""
+        return self._metadata.flavors.get("python_function", {}).get("loader_module")
+
+    def predict(self, data: Any, params: dict[str, Any] | None = None) -> Any:
+        """Predict.
+
+        Parameters
+        ----------
+        data : array, sparse matrix, DataFrame, Series, list, dict or scalar
+            Checked against the model's signature, if it has one.
+        params : dict, optional
+            Parameters, for models that take some.
+
+        Raises
+        ------
+        fitbook.errors.SchemaMismatch
+            The data or a parameter does not fit the signature.
+        """
+        signature = self._metadata.signature
+        if signature is not None:
+            data = signature.enforce(data)
+        return self._predict_fn(data, params)
+
+    def unwrap_python_model(self) -> Any:
+        """The `PythonModel` object.
+
+        Raises
+        ------
+        ModelError
+            The model is of another flavor.
+        """
+        if isinstance(self._raw_model, BoundPythonModel):
+            return self._raw_model.python_model
+        raise ModelError(f"This is no PythonModel; get_raw_model() returns the {type(self._raw_model).__name__}.")
+
+    def get_raw_model(self) -> Any:
+        """The library's own object: the estimator, or the `PythonModel`."""
+        return self._raw_model.python_model if isinstance(self._raw_model, BoundPythonModel) else self._raw_model
+
+    def __repr__(self) -> str:
+        lines = ["fitbook.pyfunc.loaded_model:"]
+        if self._metadata.artifact_path:
+            lines.append(f"  artifact_path: {self._metadata.artifact_path}")
+        lines.append(f"  flavor: {self.loader_module or ', '.join(self._metadata.flavors)}")
+        if self._metadata.run_id:
+            lines.append(f"  run_id: {self._metadata.run_id}")
+        return "\n".join(lines)
+
+
+def load_pyfunc(folder: str | Path, model_config: Mapping[str, Any] | None = None) -> PyFuncModel:
+    """Load a model for prediction.
+
+    Parameters
+    ----------
+    folder : str or Path
+        A model's folder, written by fitbook or by MLflow.
+    model_config : dict, optional
+        Settings that replace those that a Python model was saved with, one by one.
+
+    Raises
+    ------
+    NotFound
+        There is no model in the folder.
+    ModelError
+        The model is damaged, or none of its flavors is known here.
+    """
+    folder = Path(folder)
+    metadata = Model.load(folder)
+    function = metadata.flavors.get("python_function", {})
+    for name in metadata.flavors:
+        if name == "python_function":
+            continue
+        try:
+            flavor = flavor_named(name)
+        except NotFound:
+            continue
+        raw = flavor.load(folder, metadata.flavors[name])
+        return PyFuncModel(metadata, raw, _predictor(raw, function.get("predict_fn", "predict")))
+    if function.get("loader_module") == LOADER:
+        settings = {**(function.get("config") or {}), **(model_config or {})}
+        bound = flavor_named("python_function").load(folder, {**function, "config": settings})
+        return PyFuncModel(metadata, bound, _bound_predictor(bound, metadata.signature))
+    raise ModelError(
+        f"The model in {folder} has the flavors {', '.join(metadata.flavors) or '(none)'}; "
+        f"this installation knows {', '.join(flavor_names())}."
+    )
+
+
+def _predictor(raw: Any, method: str) -> Callable[[Any, dict[str, Any] | None], Any]:
+    if method not in _PREDICT_METHODS:
+        raise ModelError(f"The model asks to be called by {method!r}; allowed are {', '.join(_PREDICT_METHODS)}.")
+    call = getattr(raw, method, None)
+    if call is None:
+        raise ModelError(f"The {type(raw).__name__} has no method {method!r}; use get_raw_model's own methods.")
+
+    def predict(data: Any, params: dict[str, Any] | None) -> Any:
+        if params:
+            warnings.warn(
+                f"A {type(raw).__name__} takes no params; {params} are left out.", FitbookWarning, stacklevel=3
+            )
+        return call(data)
+
+    return predict
+
+
+def _bound_predictor(bound: Any, signature: ModelSignature | None) -> Callable[[Any, dict[str, Any] | None], Any]:
+    """As MLflow does, Python models with a schema of plain columns get a DataFrame whatever the caller gave."""
+    if signature is None:
+        return bound.predict  # type: ignore[no-any-return]
+    schema = signature.inputs
+    tabular = schema is not None and all(isinstance(spec.type, DataType) for spec in schema)
+    names = schema.input_names() if schema is not None else []
+
+    def predict(data: Any, params: dict[str, Any] | None) -> Any:
+        if tabular and not is_frame(data):
+            import pandas as pd  # noqa: PLC0415
+
+            rows = data.to_numpy() if isinstance(data, pd.Series) else data
+            data = pd.DataFrame([rows] if isinstance(rows, (str, bytes, int, float)) else rows, columns=names)
+        return bound.predict(data, signature.enforce_params(params) or None)
+
+    return predict

@@ -1,0 +1,260 @@
+"""Models that are any Python code: a class with ``predict``, or a function."""
+
+from __future__ import annotations
+
+import bz2
+import copy
+import gzip
+import inspect
+import lzma
+import os
+import platform
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Literal
+
+from fitbook.errors import InvalidValue, ModelError, NotFound
+from fitbook.flavors._base import Snapshot, inside, read
+from fitbook.flavors._pickling import dumps
+from fitbook.flavors._trust import loads
+from fitbook.models._signature import ModelSignature, describe_signature
+
+PICKLE = "python_model.pkl"
+LOADER = "mlflow.pyfunc.model"
+
+_DECOMPRESS: dict[object, Callable[[bytes], bytes]] = {
+    "gzip": gzip.decompress,
+    "bzip2": bz2.decompress,
+    "lzma": lzma.decompress,
+}
+
+
+class PythonModelContext:
+    """What a Python model finds where it is loaded.
+
+    Parameters
+    ----------
+    artifacts : dict of str to str
+        Local paths of the files and folders that were saved with the model, by the names given then.
+    model_config : dict, optional
+        The model's settings.
+    """
+
+    __module__ = "fitbook.flavors"  # pickles name it, so its address is a promise; so with the classes below
+
+    def __init__(self, artifacts: Mapping[str, str], model_config: Mapping[str, Any] | None = None) -> None:
+        self._artifacts = dict(artifacts)
+        self._model_config = dict(model_config or {})
+
+    @property
+    def artifacts(self) -> dict[str, str]:
+        """Local paths by name."""
+        return self._artifacts
+
+    @property
+    def model_config(self) -> dict[str, Any]:
+        """The model's settings."""
+        return self._model_config
+
+
+class PythonModel:
+    """Subclass it to save any Python code as a model.
+
+    Write ``predict(self, context, model_input, params=None)``; ``context`` and ``params`` may be left out.
+
+    Examples
+    --------
+    >>> class Doubler(PythonModel):
+    ...     def predict(self, model_input):
+    ...         return [2 * x for x in model_input]
+    """
+
+    __module__ = "fitbook.flavors"
+
+    # MLflow's loader asks for it, to convert its input to what annotations say; None converts nothing.
+    predict_type_hints = SimpleNamespace(input=None, output=None)
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Called once after loading; load what the artifacts contain here.
+
+        Parameters
+        ----------
+        context : PythonModelContext
+        """
+
+    def predict(self, context: Any, model_input: Any, params: dict[str, Any] | None = None) -> Any:
+        """Predict.
+
+        Parameters
+        ----------
+        context : PythonModelContext
+        model_input : object
+            What the caller gave, cast to the model's signature if it has one.
+        params : dict, optional
+        """
+        raise ModelError(f"{type(self).__name__} has no predict method; define predict(self, context, model_input).")
+
+
+class FunctionModel(PythonModel):
+    """A plain function as a model.
+
+    Parameters
+    ----------
+    func : callable
+        Called with the model's input, and with ``params`` if it has a parameter of that name.
+    """
+
+    __module__ = "fitbook.flavors"
+
+    def __init__(self, func: Callable[..., Any]) -> None:
+        self.func = func
+
+    def predict(self, context: Any, model_input: Any, params: dict[str, Any] | None = None) -> Any:
+        """Call the function."""
+        takes_params = "params" in inspect.signature(self.func).parameters
+        return self.func(model_input, params=params) if takes_params else self.func(model_input)
+
+
+class BoundPythonModel:
+    """A loaded Python model together with its context; `predict` needs only the input.
+
+    Parameters
+    ----------
+    python_model : PythonModel
+    context : PythonModelContext
+    """
+
+    def __init__(self, python_model: Any, context: PythonModelContext) -> None:
+        self.python_model = python_model
+        self.context = context
+        parameters = list(inspect.signature(python_model.predict).parameters)
+        self._takes_params = "params" in parameters
+        # Without a context the first parameter is the input, whatever its name.
+        self._takes_context = "context" in parameters or len([p for p in parameters if p != "params"]) > 1
+
+    def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> Any:
+        """Call the model's ``predict`` with what it takes."""
+        positional = (self.context, model_input) if self._takes_context else (model_input,)
+        return self.python_model.predict(*positional, **({"params": params} if self._takes_params else {}))
+
+
+class PythonModelFlavor:
+    """Saves and loads `PythonModel` objects and functions, in ``mlflow.pyfunc``'s layout."""
+
+    name = "python_function"
+
+    def snapshot(
+        self,
+        model: Any,
+        *,
+        artifacts: Mapping[str, str | os.PathLike[str]] | None = None,
+        model_config: Mapping[str, Any] | None = None,
+        signature: ModelSignature | Literal[False] | None = None,
+        input_example: Any = None,
+        pip_requirements: list[str] | None = None,
+        extra_pip_requirements: list[str] | None = None,
+        conda_env: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> Snapshot:
+        """Freeze a Python model.
+
+        Parameters
+        ----------
+        model : PythonModel or callable
+        artifacts : dict of str to path, optional
+            Local files and folders that are copied into the model's folder.
+        model_config : dict, optional
+            Settings that the model finds in its context.
+        signature : ModelSignature or False, optional
+            Inferred from ``input_example``, if not given; False for none.
+        input_example, pip_requirements, extra_pip_requirements, conda_env, metadata
+            As for scikit-learn's flavor.
+
+        Raises
+        ------
+        InvalidValue
+            It is neither a PythonModel nor a function.
+        NotFound
+            An artifact does not exist.
+        ModelError
+            The model can't be pickled: names the attribute in the way.
+        """
+        if isinstance(model, type) or not (hasattr(model, "predict") or callable(model)):
+            raise InvalidValue(
+                f"A python_model is an instance of a subclass of PythonModel, or a function; this is {model!r}."
+            )
+        if not hasattr(model, "predict"):
+            model = FunctionModel(model)
+        if signature is None and input_example is not None:
+            signature = describe_signature(input_example)[0]
+        sources, entries = _artifacts(artifacts or {})
+        data, _ = dumps(model, "cloudpickle")
+        config: dict[str, Any] = {
+            "cloudpickle_version": version("cloudpickle"),
+            "code": None,
+            "env": {"conda": "conda.yaml", "virtualenv": "python_env.yaml"},
+            "loader_module": LOADER,
+            "python_model": PICKLE,
+            "python_version": platform.python_version(),
+            "streamable": False,
+        }
+        if entries:
+            config["artifacts"] = entries
+        if model_config:
+            config["config"] = copy.deepcopy(dict(model_config))
+        return Snapshot(
+            files={PICKLE: data},
+            sources=sources,
+            pickled=PICKLE,
+            flavors={"python_function": config},
+            modules=("cloudpickle", "numpy"),
+            signature=signature or None,
+            input_example=copy.deepcopy(input_example),
+            metadata=copy.deepcopy(metadata),
+            pip_requirements=pip_requirements,
+            extra_pip_requirements=extra_pip_requirements,
+            conda_env=conda_env,
+        )
+
+    def load(self, folder: Path, config: dict[str, Any]) -> BoundPythonModel:
+        """Load the model and let it load its context.
+
+        Raises
+        ------
+        ModelError
+            A file is missing, damaged, or in a layout that can't be read here.
+        """
+        if config.get("python_model") is None and config.get("model_code_path") is not None:
+            raise ModelError(
+                f"The model in {folder} is saved as a script that would have to be run; save it as an object instead."
+            )
+        data, source = read(folder, config, "python_model")
+        compression = config.get("python_model_compression")
+        if compression is not None:
+            if compression not in _DECOMPRESS:
+                raise ModelError(f"The model {source} is compressed by {compression!r}, which is not known here.")
+            data = _DECOMPRESS[compression](data)
+        python_model: Any = loads(data, source=source)
+        artifacts = {k: str(inside(folder, v.get("path"))) for k, v in (config.get("artifacts") or {}).items()}
+        context = PythonModelContext(artifacts, config.get("config"))
+        python_model.load_context(context)
+        return BoundPythonModel(python_model, context)
+
+
+def _artifacts(artifacts: Mapping[str, Any]) -> tuple[dict[str, Path], dict[str, dict[str, str]]]:
+    """Where each artifact comes from and goes to, and what the MLmodel file says of it."""
+    sources: dict[str, Path] = {}
+    entries = {}
+    for name, given in artifacts.items():
+        source = Path(os.fspath(given).removeprefix("file://"))
+        if not source.exists():
+            raise NotFound("file or folder", str(given), hint=f"It was given as the artifact {name!r} of the model.")
+        # Two artifacts may have the same file name; only then does the name given to it become a folder.
+        target = f"artifacts/{source.name}"
+        if target in sources:
+            target = f"artifacts/{len(sources)}/{source.name}"
+        sources[target] = source.resolve()
+        entries[name] = {"path": target, "uri": str(given)}
+    return sources, entries

@@ -1,0 +1,23 @@
+"""The MLmodel format: what a saved model says about itself. No ML library is needed to read or write it."""
+
+from fitbook.models._environment import Requirements
+from fitbook.models._example import read_example
+from fitbook.models._mlmodel import MLMODEL, Model
+from fitbook.models._schema import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
+from fitbook.models._signature import ModelSignature, describe_signature, infer_signature
+
+__all__ = [
+    "MLMODEL",
+    "ColSpec",
+    "DataType",
+    "Model",
+    "ModelSignature",
+    "ParamSchema",
+    "ParamSpec",
+    "Requirements",
+    "Schema",
+    "TensorSpec",
+    "describe_signature",
+    "infer_signature",
+    "read_example",
+]

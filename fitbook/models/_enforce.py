@@ -1,0 +1,376 @@
+"""Hold a prediction's input against the model's schema: cast what loses nothing, refuse the rest by name."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from fitbook.errors import SchemaMismatch
+from fitbook.models._infer import Undescribable, is_frame, is_series, is_sparse, schema_of
+from fitbook.models._schema import (
+    NUMPY_NAME,
+    ColSpec,
+    ColumnType,
+    DataType,
+    ParamSchema,
+    ParamSpec,
+    Schema,
+    TensorSpec,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def enforce_schema(data: Any, schema: Schema) -> Any:
+    """Return ``data`` as the model wants it.
+
+    A schema of arrays returns arrays (sparse stays sparse); a schema of columns returns a DataFrame with exactly
+    these columns in this order, except that lists and Series for a schema of one column stay what they are. Columns
+    that the schema does not know are left out. Data that fits already is returned itself, not a copy.
+
+    Raises
+    ------
+    SchemaMismatch
+        Something is missing, has the wrong shape, or can't be cast without changing values.
+    """
+    if schema.is_tensor_spec():
+        return _enforce_tensors(data, schema)
+    if len(schema) == 1 and not isinstance(data, dict) and not is_frame(data):
+        alone = _enforce_single(data, schema.inputs[0])
+        if alone is not None:
+            return alone
+    return _enforce_columns(_as_frame(data, schema), schema)
+
+
+def enforce_params(params: dict[str, Any] | None, schema: ParamSchema) -> dict[str, Any]:
+    """Return all parameters of ``predict``: the given ones, checked, and the defaults of the others.
+
+    Raises
+    ------
+    SchemaMismatch
+        A name is unknown, or a value has the wrong type.
+    """
+    given = dict(params or {})
+    known = {spec.name: spec for spec in schema}
+    for name in given:
+        if name not in known:
+            raise SchemaMismatch(f"The model has no parameter {name!r}; it has: {', '.join(known)}.")
+    return {name: _param(given[name], spec) if name in given else spec.default for name, spec in known.items()}
+
+
+def _param(value: Any, spec: ParamSpec) -> Any:
+    values = list(value) if spec.shape is not None and isinstance(value, (list, tuple)) else [value]
+    is_list = spec.shape is not None
+    for item in values:
+        came = _value_type(item)
+        no_type = came is DataType.any is not spec.type and item is not None
+        if no_type or (is_list and not isinstance(value, (list, tuple))) or not _widens(came, spec.type):
+            wanted = f"a list of {spec.type}" if is_list else _show(spec.type)
+            raise SchemaMismatch(f"The parameter {spec.name!r} needs {wanted}, and got {value!r}.")
+    if spec.type in (DataType.float, DataType.double):
+        values = [v if v is None else float(v) for v in values]
+    return values if is_list else values[0]
+
+
+_LADDER = (DataType.integer, DataType.long, DataType.float, DataType.double)
+
+
+def _widens(came: ColumnType, wanted: ColumnType) -> bool:
+    """Whether a value of one type may stand where the other is wanted."""
+    if isinstance(came, DataType) and isinstance(wanted, DataType):
+        if came in _LADDER and wanted in _LADDER:
+            same_kind = (came in _LADDER[2:]) == (wanted in _LADDER[2:])
+            return same_kind or wanted in _LADDER[2:]
+        return wanted in (came, DataType.any) or came is DataType.any
+    if wanted is DataType.any or came is DataType.any:
+        return True
+    if isinstance(came, DataType) or isinstance(wanted, DataType) or came["type"] != wanted["type"]:
+        return wanted != came and not isinstance(wanted, DataType) and wanted["type"] == "map" and _is_object(came)
+    if came["type"] == "array":
+        return _widens(_nested(came["items"]), _nested(wanted["items"]))
+    ours, theirs = wanted.get("properties", {}), came.get("properties", {})
+    return all(k in theirs or not p.get("required", True) for k, p in ours.items()) and all(
+        k in ours and _widens(_nested(p), _nested(ours[k])) for k, p in theirs.items()
+    )
+
+
+def _is_object(kind: ColumnType) -> bool:
+    return not isinstance(kind, DataType) and kind["type"] == "object"
+
+
+def _nested(spec: dict[str, Any]) -> ColumnType:
+    return DataType(spec["type"]) if spec["type"] in DataType.__members__ else spec
+
+
+def _value_type(value: Any) -> ColumnType:
+    try:
+        return schema_of({"value": value}).inputs[0].type
+    except Undescribable:
+        return DataType.any
+
+
+# -- arrays ---------------------------------------------------------------------------------------------------------
+
+
+def _enforce_tensors(data: Any, schema: Schema) -> Any:
+    if not schema.has_input_names():
+        return _enforce_tensor(data, schema.inputs[0])
+    if not (isinstance(data, dict) or is_frame(data)):
+        raise SchemaMismatch(f"The model needs a dict of arrays ({schema}), and got a {type(data).__name__}.")
+    names = schema.input_names()
+    missing = [name for name in names if name not in data]
+    if missing:
+        raise SchemaMismatch(f"The input lacks {_names(missing)}; it has {_names(list(data))}.")
+    return {name: _enforce_tensor(data[name], spec) for name, spec in schema.input_dict().items()}
+
+
+def _enforce_tensor(data: Any, spec: Any) -> Any:
+    import numpy as np  # noqa: PLC0415
+
+    what = "The input" if spec.name is None else f"The input {spec.name!r}"
+    try:
+        array = data if isinstance(data, np.ndarray) or is_sparse(data) else np.asarray(data)
+    except ValueError as error:
+        raise SchemaMismatch(f"{what} needs to be a {spec}, and the {type(data).__name__} is none: {error}") from error
+    free = spec.type == "object" and len(spec.shape) == 1
+    shape_fits = len(array.shape) == len(spec.shape) and all(
+        want in (-1, n) for want, n in zip(spec.shape, array.shape, strict=True)
+    )
+    if not free and not shape_fits:
+        hint = ""
+        if array.ndim == 1 and len(spec.shape) == 2 and spec.shape[1] in (-1, len(array)):
+            hint = " For a single row give an array of shape (1, n): data.reshape(1, -1)."
+        raise SchemaMismatch(f"{what} needs shape {_shape(spec)}, and came with {tuple(array.shape)}.{hint}")
+    return _cast_array(array, spec, what)
+
+
+def _cast_array(array: Any, spec: TensorSpec, what: str) -> Any:
+    import numpy as np  # noqa: PLC0415
+
+    if array.dtype.name == spec.type or spec.type in ("object", {"U": "str", "S": "bytes"}.get(array.dtype.kind)):
+        return array
+    wanted = np.dtype(spec.type)
+    if array.dtype.kind == "O" and not is_sparse(array):
+        array = np.asarray(array.tolist())  # mixed Python numbers: let numpy find their common type
+        if array.dtype.kind == wanted.kind and array.dtype.kind in "US":
+            return array
+    if array.dtype.kind == "M" and wanted.kind == "M":
+        return array
+    if not lossless(array.data if is_sparse(array) else array, wanted):
+        raise SchemaMismatch(
+            f"{what} needs dtype {spec.type}, and {array.dtype} can't be cast to it without changing values."
+        )
+    return array.astype(wanted)
+
+
+def lossless(values: np.ndarray[Any, Any], wanted: np.dtype[Any]) -> bool:
+    """Whether casting an array of numbers or booleans to another dtype keeps every value.
+
+    Decided by the dtypes; integers that go to a narrower type are looked at. Floats never become integers, and never
+    a narrower float: that a column happens to hold round numbers today says nothing of tomorrow.
+    """
+    import numpy as np  # noqa: PLC0415
+
+    came = values.dtype
+    if came.kind not in "biufc" or wanted.kind not in "biufc":
+        return bool(came == wanted)
+    if came.kind in "iu" and wanted.kind in "iuf":
+        if wanted.kind == "f":
+            limit = 1 << (np.finfo(wanted).nmant + 1)
+        else:
+            limit = int(np.iinfo(wanted).max)
+        if np.iinfo(came).max <= limit and (came.kind == "u" or wanted.kind != "u"):
+            return True
+        if values.size == 0:
+            return True
+        low = 0 if wanted.kind == "u" else -limit
+        return bool(low <= int(values.min()) and int(values.max()) <= limit)
+    return bool(np.can_cast(came, wanted, "safe"))
+
+
+# -- columns --------------------------------------------------------------------------------------------------------
+
+
+def _enforce_single(data: Any, spec: Any) -> Any:
+    """One column given as a list, Series, 1-D array or scalar; None when it is none of these."""
+    if is_series(data):
+        return _cast_column(data, spec)
+    is_flat_array = getattr(data, "ndim", None) == 1 and not is_sparse(data)
+    if not is_flat_array and (isinstance(data, (list, tuple)) and data and isinstance(data[0], dict)):
+        return None
+    if is_flat_array or isinstance(data, (list, str, bytes, int, float)):
+        came = _single_type(data)
+        if not _widens(came, spec.type):
+            raise SchemaMismatch(f"{_column(spec)} needs {_show(spec.type)}, and got {_show(came)}.")
+        return data
+    return None
+
+
+def _single_type(data: Any) -> ColumnType:
+    try:
+        found = schema_of(data.tolist() if hasattr(data, "tolist") else data).inputs[0].type
+    except Undescribable as reason:
+        raise SchemaMismatch(f"The input does not fit: {reason}.") from reason
+    if isinstance(data, list) and not data:
+        return DataType.any
+    return found
+
+
+def _as_frame(data: Any, schema: Schema) -> Any:
+    import pandas as pd  # noqa: PLC0415
+
+    if is_frame(data):
+        return data
+    names = schema.input_names()
+    if isinstance(data, dict):
+        # Values that are all lists or arrays of one length are columns; otherwise the dict is one row.
+        nested = any(not isinstance(spec.type, DataType) for spec in schema)
+        columns = not nested and all(isinstance(v, (list, tuple)) or getattr(v, "ndim", 0) == 1 for v in data.values())
+        return pd.DataFrame(data if columns else [data])
+    if isinstance(data, list) and data and isinstance(data[0], dict):
+        return pd.DataFrame(data)
+    if is_sparse(data):
+        raise SchemaMismatch(f"The model needs the columns {_names(names)}, and got a sparse matrix.")
+    try:
+        frame = pd.DataFrame(data)
+    except (ValueError, TypeError) as error:
+        raise SchemaMismatch(f"The model needs the columns {_names(names)}; this is no table: {error}") from error
+    if frame.shape[1] != len(names):
+        raise SchemaMismatch(
+            f"The model needs {len(names)} columns ({_names(names)}), and the {type(data).__name__} has "
+            f"{frame.shape[1]}."
+        )
+    frame.columns = pd.Index(names)
+    return frame.infer_objects() if object in frame.dtypes.tolist() else frame
+
+
+def _enforce_columns(frame: Any, schema: Schema) -> Any:
+    names = schema.input_names()
+    if not schema.has_input_names():
+        if frame.shape[1] != len(names):
+            raise SchemaMismatch(f"The model needs {len(names)} columns, and the input has {frame.shape[1]}.")
+    elif frame.columns.tolist() != names:
+        present = set(frame.columns.tolist())
+        missing = [name for name in schema.required_input_names() if name not in present]
+        if missing:
+            extra = [name for name in frame.columns.tolist() if name not in set(names)]
+            also = f" It has {_names(extra)}, which the model does not know." if extra else ""
+            raise SchemaMismatch(
+                f"The input lacks the {'columns' if missing[1:] else 'column'} {_names(missing)}.{also}"
+            )
+        frame = frame[[name for name in names if name in present]]
+        if frame.shape[1] > len(present.intersection(names)):
+            raise SchemaMismatch("The input has several columns of one name.")
+    specs = schema.input_dict()
+    changed = {}
+    for position, dtype in enumerate(frame.dtypes.tolist()):
+        spec: Any = specs[frame.columns[position]] if schema.has_input_names() else schema.inputs[position]
+        if not _fits(dtype, spec.type if isinstance(spec.type, DataType) else None):
+            changed[position] = _cast_column(frame.iloc[:, position], spec)
+    changed = {i: column for i, column in changed.items() if column.dtype != frame.dtypes.iloc[i]}
+    return _replaced(frame, changed) if changed else frame
+
+
+def _replaced(frame: Any, changed: dict[int, Any]) -> Any:
+    import pandas as pd  # noqa: PLC0415
+
+    columns = [changed[i] if i in changed else frame.iloc[:, i] for i in range(frame.shape[1])]
+    result = pd.concat(columns, axis=1)
+    result.columns = frame.columns
+    return result
+
+
+@lru_cache(maxsize=1024)
+def _fits(dtype: Any, wanted: DataType | None) -> bool:
+    """Whether every column of a dtype is as the type wants it, so that no value needs a look."""
+    if wanted is None:
+        return False
+    if wanted is DataType.any:
+        return True
+    kind = getattr(dtype, "kind", "?")
+    if wanted in NUMPY_NAME:
+        return str(dtype).lower() == {"boolean": "bool"}.get(wanted, NUMPY_NAME[wanted]) or (
+            wanted is DataType.boolean and kind == "b"
+        )
+    if wanted is DataType.string:
+        return kind == "U" or type(dtype).__name__ in ("StringDtype", "ObjectDType")
+    if wanted is DataType.binary:
+        return kind == "S" or type(dtype).__name__ == "ObjectDType"
+    return bool(kind == "M")
+
+
+def _cast_column(column: Any, spec: Any) -> Any:
+    import numpy as np  # noqa: PLC0415
+
+    wanted: ColumnType = spec.type
+    dtype = column.dtype
+    if isinstance(wanted, DataType) and _fits(dtype, wanted):
+        return column
+    if not isinstance(wanted, DataType) or type(dtype).__name__ in ("CategoricalDtype", "ObjectDType"):
+        return _cast_by_values(column, spec)
+    if wanted is DataType.datetime and type(dtype).__name__ == "StringDtype":
+        return _to_datetime(column, spec)
+    if wanted in NUMPY_NAME and getattr(dtype, "kind", "?") in "biuf":
+        target = np.dtype(NUMPY_NAME[wanted])
+        if lossless(column.dropna().to_numpy(dtype=getattr(dtype, "numpy_dtype", None)), target):
+            # Nullable columns keep their missing values, and so stay as they are.
+            return column.astype(target) if isinstance(dtype, np.dtype) else column
+        hint = ""
+        if dtype.kind == "f" and target.kind in "iu" and column.hasnans:
+            hint = (
+                " Missing values turn integers into floats: infer the signature from data that has some, or declare "
+                "the column as double."
+            )
+        raise SchemaMismatch(
+            f"{_column(spec)} needs {wanted}, and {dtype} can't be cast to it without changing values.{hint}"
+        )
+    raise SchemaMismatch(f"{_column(spec)} needs {wanted}, and came as {dtype}.")
+
+
+def _cast_by_values(column: Any, spec: Any) -> Any:
+    """A column whose dtype says little: Python objects, categories, or a nested type is wanted."""
+    try:
+        came = schema_of(column).inputs[0].type
+    except Undescribable as reason:
+        raise SchemaMismatch(f"{_column(spec)} needs {_show(spec.type)}: {reason}.") from reason
+    if spec.type is DataType.datetime and came is DataType.string:
+        return _to_datetime(column, spec)
+    # No common type means: all values are missing, which fits, or they are a mixture, which does not.
+    if not _widens(came, spec.type) or (came is DataType.any is not spec.type and column.notna().any()):
+        raise SchemaMismatch(f"{_column(spec)} needs {_show(spec.type)}, and got {_show(came)}.")
+    narrowed = column.infer_objects()
+    return _cast_column(narrowed, spec) if narrowed.dtype != column.dtype else column
+
+
+def _to_datetime(column: Any, spec: Any) -> Any:
+    import pandas as pd  # noqa: PLC0415
+
+    try:
+        return pd.to_datetime(column)
+    except (ValueError, TypeError) as error:
+        raise SchemaMismatch(f"{_column(spec)} needs datetime, and its text can't be read as such: {error}") from error
+
+
+# -- words ----------------------------------------------------------------------------------------------------------
+
+
+def _column(spec: ColSpec) -> str:
+    return "The input" if spec.name is None else f"The column {spec.name!r}"
+
+
+def _show(kind: ColumnType) -> str:
+    if isinstance(kind, DataType):
+        return "values without a common type" if kind is DataType.any else str(kind)
+    if kind["type"] == "array" and "items" in kind:
+        return f"a list of {_show(_nested(kind['items']))}"
+    return f"a dict with the keys {_names(list(kind.get('properties', {})))}"
+
+
+def _shape(spec: TensorSpec) -> str:
+    sizes = ", ".join("any" if n == -1 else str(n) for n in spec.shape)
+    return f"({sizes}{',' if len(spec.shape) == 1 else ''})"
+
+
+def _names(names: list[Any], limit: int = 10) -> str:
+    return ", ".join(map(repr, names[:limit])) + (f" and {len(names) - limit} more" if len(names) > limit else "")

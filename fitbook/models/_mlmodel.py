@@ -1,0 +1,202 @@
+"""The file ``MLmodel``: what a saved model's folder says about itself."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fitbook._version import __version__
+from fitbook.errors import ModelError, NotFound
+from fitbook.models._example import read_example
+from fitbook.models._schema import Schema
+from fitbook.models._signature import ModelSignature
+
+MLMODEL = "MLmodel"
+
+MLFLOW_FORMAT = "3.1.0"
+"""The MLflow release whose file format is written. Its readers parse this as a version, and warn where it is absent."""
+
+_OPTIONAL = ("run_id", "artifact_path", "metadata", "saved_input_example_info", "model_size_bytes")
+
+
+class Model:
+    """What a saved model says about itself.
+
+    Parameters
+    ----------
+    artifact_path : str, optional
+        Where it lies below its run's artifacts.
+    run_id : str, optional
+        The run that made it.
+    utc_time_created : str, optional
+        Now, if not given.
+    flavors : dict of str to dict, optional
+        For each way to load the model its name and settings.
+    signature : ModelSignature, optional
+    saved_input_example_info : dict, optional
+        Where and how the input example is kept.
+    model_uuid : str, optional
+        A new one, if not given.
+    metadata : dict, optional
+        The user's own.
+    model_size_bytes : int, optional
+        The size of all files but this one.
+    mlflow_version, fitbook_version : str, optional
+        Whose format it is, and what wrote it.
+    model_id : str, optional
+    **extra
+        Whatever else the file says; kept and written back.
+    """
+
+    def __init__(
+        self,
+        artifact_path: str | None = None,
+        run_id: str | None = None,
+        utc_time_created: str | datetime | None = None,
+        flavors: dict[str, dict[str, Any]] | None = None,
+        signature: ModelSignature | None = None,
+        saved_input_example_info: dict[str, Any] | None = None,
+        model_uuid: str | None = None,
+        metadata: dict[str, Any] | None = None,
+        model_size_bytes: int | None = None,
+        mlflow_version: str | None = MLFLOW_FORMAT,
+        fitbook_version: str | None = __version__,
+        model_id: str | None = None,
+        **extra: Any,
+    ) -> None:
+        self.artifact_path = artifact_path
+        self.run_id = run_id
+        self.utc_time_created = str(utc_time_created or datetime.now(UTC).replace(tzinfo=None))
+        self.flavors = flavors if flavors is not None else {}
+        self.signature = signature
+        self.saved_input_example_info = saved_input_example_info
+        self.model_uuid = model_uuid or uuid.uuid4().hex
+        self.metadata = metadata
+        self.model_size_bytes = model_size_bytes
+        self.mlflow_version = mlflow_version
+        self.fitbook_version = fitbook_version
+        self.model_id = model_id
+        self.extra = extra
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Model) and self.to_dict() == other.to_dict()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<Model {self.model_uuid}: {', '.join(self.flavors) or 'no flavors'}>"
+
+    def add_flavor(self, name: str, **settings: Any) -> Model:
+        """Add a way to load the model."""
+        self.flavors[name] = settings
+        return self
+
+    def get_input_schema(self) -> Schema | None:
+        """The schema of the input, where there is one."""
+        return None if self.signature is None else self.signature.inputs
+
+    def get_output_schema(self) -> Schema | None:
+        """The schema of the output, where there is one."""
+        return None if self.signature is None else self.signature.outputs
+
+    def load_input_example(self, path: str | Path) -> Any:
+        """Read the input example from the model's folder; None where there is none."""
+        info = self.saved_input_example_info
+        return None if info is None else read_example(Path(path), info, self.get_input_schema())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of the file."""
+        content = {
+            **self.extra,
+            "flavors": self.flavors,
+            "model_id": self.model_id,
+            "model_uuid": self.model_uuid,
+            "utc_time_created": self.utc_time_created,
+        }
+        if self.mlflow_version is not None:
+            content["mlflow_version"] = self.mlflow_version
+        if self.fitbook_version is not None:
+            content["fitbook_version"] = self.fitbook_version
+        for name in _OPTIONAL:
+            value = getattr(self, name)
+            if value is not None:
+                content[name] = value
+        if self.signature is not None:
+            content["signature"] = self.signature.to_dict()
+        return content
+
+    def to_yaml(self) -> str:
+        """The text of the file."""
+        return to_yaml(self.to_dict())
+
+    def save(self, path: str | Path) -> None:
+        """Write the file."""
+        Path(path).write_text(self.to_yaml(), encoding="utf-8")
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Model:
+        """Build it from the content of a file; whatever is not known is kept.
+
+        Raises
+        ------
+        ModelError
+            The content has not the form of an MLmodel file.
+        """
+        flavors = content.get("flavors")
+        if not isinstance(flavors, dict) or not all(isinstance(settings, dict) for settings in flavors.values()):
+            raise ModelError("The MLmodel file has no table of flavors; it is no model's, or damaged.")
+        content = {"mlflow_version": None, "fitbook_version": None, **content}
+        signature = content.pop("signature", None)
+        if isinstance(signature, dict) and any(signature.values()):
+            content["signature"] = ModelSignature.from_dict(signature)
+        return cls(**{str(key): value for key, value in content.items()})
+
+    @classmethod
+    def from_yaml(cls, text: str | bytes) -> Model:
+        """Read the text of a file.
+
+        Raises
+        ------
+        ModelError
+            The text is not that of an MLmodel file.
+        """
+        import yaml  # noqa: PLC0415
+
+        try:
+            content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        except yaml.YAMLError as error:
+            raise ModelError(f"The MLmodel file is not YAML: {error}") from error
+        if not isinstance(content, dict):
+            raise ModelError("The MLmodel file is empty or no table; it is no model's, or damaged.")
+        return cls.from_dict(content)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Model:
+        """Read a file, or the one in a model's folder.
+
+        Raises
+        ------
+        NotFound
+            There is none.
+        ModelError
+            It is damaged.
+        """
+        file = Path(path)
+        if file.name != MLMODEL:
+            file = file / MLMODEL
+        try:
+            return cls.from_yaml(file.read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotFound("model", str(path), hint="The folder of a model contains a file 'MLmodel'.") from None
+
+
+def to_yaml(content: Any) -> str:
+    """Plain data as YAML, by the C library where it is there: it is ten times faster."""
+    import yaml  # noqa: PLC0415
+
+    text: str = yaml.dump(
+        content, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), default_flow_style=False, allow_unicode=True
+    )
+    return text

@@ -1,0 +1,148 @@
+"""A model's signature: the schema of its input, output and parameters."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+from fitbook._log import FitbookWarning
+from fitbook.errors import ModelError
+from fitbook.models._enforce import enforce_params, enforce_schema
+from fitbook.models._infer import Undescribable, params_of, schema_of
+from fitbook.models._schema import ParamSchema, Schema
+
+
+@dataclass(frozen=True)
+class ModelSignature:
+    """What goes into a model and what comes out.
+
+    Parameters
+    ----------
+    inputs, outputs : Schema, optional
+    params : ParamSchema, optional
+        Parameters of ``predict``, with defaults.
+
+    Raises
+    ------
+    ModelError
+        All three are None.
+    """
+
+    inputs: Schema | None = None
+    outputs: Schema | None = None
+    params: ParamSchema | None = None
+
+    def __post_init__(self) -> None:
+        if self.inputs is None and self.outputs is None and self.params is None:
+            raise ModelError("A signature needs inputs, outputs or params.")
+
+    def enforce(self, data: Any) -> Any:
+        """Check the input of a prediction, and cast and order it as the model wants.
+
+        Integers become wider integers or floats, columns are put into order and unknown ones left out, a 2-D array
+        of the right width becomes a DataFrame where the model knows columns. Data that fits is returned itself.
+
+        Raises
+        ------
+        fitbook.errors.SchemaMismatch
+            Names the column, what was expected and what came.
+        """
+        return data if self.inputs is None else enforce_schema(data, self.inputs)
+
+    def enforce_params(self, params: dict[str, Any] | None) -> dict[str, Any]:
+        """Check the parameters of a prediction and add the defaults.
+
+        Raises
+        ------
+        fitbook.errors.SchemaMismatch
+            A parameter is unknown or has the wrong type.
+        """
+        return dict(params or {}) if self.params is None else enforce_params(params, self.params)
+
+    def to_dict(self) -> dict[str, str | None]:
+        """The form in which it stands in an MLmodel file: three JSON texts."""
+        return {
+            "inputs": None if self.inputs is None else self.inputs.to_json(),
+            "outputs": None if self.outputs is None else self.outputs.to_json(),
+            "params": None if self.params is None else self.params.to_json(),
+        }
+
+    @classmethod
+    def from_dict(cls, signature: dict[str, str | None]) -> ModelSignature:
+        """Read what `to_dict` wrote.
+
+        Raises
+        ------
+        ModelError
+            One of the texts is malformed.
+        """
+        inputs, outputs, params = (signature.get(key) for key in ("inputs", "outputs", "params"))
+        return cls(
+            Schema.from_json(inputs) if inputs else None,
+            Schema.from_json(outputs) if outputs else None,
+            ParamSchema.from_json(params) if params else None,
+        )
+
+    def __str__(self) -> str:
+        return f"inputs:  {self.inputs}\noutputs: {self.outputs}\nparams:  {self.params and self.params.to_json()}"
+
+
+def describe_signature(
+    model_input: Any = None, model_output: Any = None, params: dict[str, Any] | None = None
+) -> tuple[ModelSignature | None, str]:
+    """Infer a signature, and say what could not be described.
+
+    Parameters
+    ----------
+    model_input, model_output : array, sparse matrix, DataFrame, Series, list, dict or scalar, optional
+    params : dict, optional
+        Parameters of ``predict`` with their defaults.
+
+    Returns
+    -------
+    signature : ModelSignature or None
+        None when the input is given and can't be described, or nothing is given. A part other than the input that
+        can't be described is left out.
+    reason : str
+        Empty, or what could not be described and why.
+    """
+    reasons = []
+    found: dict[str, Any] = {}
+    for part, value in (("inputs", model_input), ("outputs", model_output), ("params", params)):
+        if value is None or (part == "params" and not value):
+            continue
+        try:
+            found[part] = params_of(value) if part == "params" else schema_of(value)
+        except Undescribable as why:
+            reasons.append(f"{part}: {why}")
+        except Exception as error:  # a user's own container may raise anything when it is looked at
+            reasons.append(f"{part}: looking at the {type(value).__name__} failed with {error!r}")
+    if not found or (model_input is not None and "inputs" not in found):
+        return None, "; ".join(reasons) or "neither an input nor an output was given"
+    return ModelSignature(**found), "; ".join(reasons)
+
+
+def infer_signature(
+    model_input: Any = None, model_output: Any = None, params: dict[str, Any] | None = None
+) -> ModelSignature | None:
+    """Infer a model's signature from example data.
+
+    Parameters
+    ----------
+    model_input : array, sparse matrix, DataFrame, Series, list, dict or scalar, optional
+        What ``predict`` gets. Of large data only dtypes and a sample are looked at.
+    model_output : same, optional
+        What ``predict`` returns.
+    params : dict, optional
+        Parameters of ``predict`` with their defaults.
+
+    Returns
+    -------
+    ModelSignature or None
+        None, and a warning that says why, when the data can't be described.
+    """
+    signature, reason = describe_signature(model_input, model_output, params)
+    if reason:
+        warnings.warn(f"The signature could not be inferred completely: {reason}.", FitbookWarning, stacklevel=2)
+    return signature
