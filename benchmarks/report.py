@@ -114,7 +114,7 @@ def markdown(results: dict[str, Any]) -> str:
         lines.append(f"- **{tool} {result['version']}** on Python {result['python']}: {packages}")
     lines += ["", table(results), "", *_NOTES]
     failures = [
-        f"- {tool}, {case}: {text}"
+        f"- {tool}, {case}: {text.strip()}".replace("\n", "\n  ")
         for tool, result in results["tools"].items()
         for case, text in result["failures"].items()
     ]
