@@ -67,7 +67,7 @@ def _cloudpickle(value: object) -> bytes:
 
 def _unpicklable(model: object, error: Exception, hint: str) -> ModelError:
     path, culprit = culprit_of(model)
-    where = f"its attribute {path!r}, a {_type_name(culprit)}, can't be pickled" if path else "it can't be pickled"
+    where = f"its attribute {path}, a {_type_name(culprit)}, can't be pickled" if path else "it can't be pickled"
     return ModelError(f"The model, a {_type_name(model)}, can't be saved: {where} ({error}). {hint}")
 
 

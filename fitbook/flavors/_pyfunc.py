@@ -17,7 +17,10 @@ from fitbook.models._schema import DataType
 from fitbook.models._signature import ModelSignature
 
 # The methods of an estimator that an MLmodel file may ask for; it comes from anywhere, so it can't name any other.
-_PREDICT_METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform", "score_samples")
+_PREDICT_METHODS = (
+    *("predict", "predict_proba", "predict_log_proba", "predict_joint_log_proba"),
+    *("decision_function", "score_samples", "transform"),
+)
 
 
 class PyFuncModel:

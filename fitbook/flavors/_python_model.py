@@ -181,11 +181,12 @@ class PythonModelFlavor:
         ModelError
             The model can't be pickled: names the attribute in the way.
         """
-        if isinstance(model, type) or not (hasattr(model, "predict") or callable(model)):
+        is_model = hasattr(model, "predict") and hasattr(model, "load_context")
+        if isinstance(model, type) or not (is_model or callable(model)):
             raise InvalidValue(
                 f"A python_model is an instance of a subclass of PythonModel, or a function; this is {model!r}."
             )
-        if not hasattr(model, "predict"):
+        if not is_model:
             model = FunctionModel(model)
         if signature is None and input_example is not None:
             signature = describe_signature(input_example)[0]
@@ -209,7 +210,7 @@ class PythonModelFlavor:
             sources=sources,
             pickled=PICKLE,
             flavors={"python_function": config},
-            modules=("cloudpickle", "numpy"),
+            modules=("cloudpickle", "fitbook", "numpy"),
             signature=signature or None,
             input_example=copy.deepcopy(input_example),
             metadata=copy.deepcopy(metadata),
@@ -231,16 +232,25 @@ class PythonModelFlavor:
                 f"The model in {folder} is saved as a script that would have to be run; save it as an object instead."
             )
         data, source = read(folder, config, "python_model")
-        compression = config.get("python_model_compression")
-        if compression is not None:
-            if compression not in _DECOMPRESS:
-                raise ModelError(f"The model {source} is compressed by {compression!r}, which is not known here.")
-            data = _DECOMPRESS[compression](data)
+        data = _decompressed(data, config.get("python_model_compression"), source)
         python_model: Any = loads(data, source=source)
         artifacts = {k: str(inside(folder, v.get("path"))) for k, v in (config.get("artifacts") or {}).items()}
         context = PythonModelContext(artifacts, config.get("config"))
         python_model.load_context(context)
         return BoundPythonModel(python_model, context)
+
+
+def _decompressed(data: bytes, compression: object, source: str) -> bytes:
+    if compression is None:
+        return data
+    if compression not in _DECOMPRESS:
+        raise ModelError(f"The model {source} is compressed by {compression!r}, which is not known here.")
+    try:
+        return _DECOMPRESS[compression](data)
+    except (OSError, EOFError, ValueError, lzma.LZMAError) as error:
+        raise ModelError(
+            f"The model {source} should be compressed by {compression}, and is damaged: {error}"
+        ) from error
 
 
 def _artifacts(artifacts: Mapping[str, Any]) -> tuple[dict[str, Path], dict[str, dict[str, str]]]:

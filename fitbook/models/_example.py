@@ -155,14 +155,12 @@ def _typed(example: Any, schema: Schema | None) -> Any:
 
 
 def _dumps(content: Any) -> bytes:
-    return json.dumps(_jsonable(content), allow_nan=False).encode()
+    return json.dumps(_jsonable(content)).encode()
 
 
 def _jsonable(value: Any) -> Any:
-    """Plain JSON data. What is missing, NaN included, is null, as in MLflow; bytes are base64."""
+    """Plain JSON data, as in MLflow: what is missing, NaN included, is null; infinities stay; bytes are base64."""
     if isinstance(value, float):
-        if math.isinf(value):
-            raise ValueError("JSON has no infinity")
         return None if math.isnan(value) else value
     if value is None or isinstance(value, (bool, int, str)):
         return value
