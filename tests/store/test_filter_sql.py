@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,6 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy.dialects import mysql, postgresql
 
 from fitbook.store import _tables as t
 from fitbook.store._filter import (
@@ -515,33 +513,3 @@ def test_no_table_is_read_from_end_to_end(engine: sa.Engine, text: str) -> None:
     with engine.connect() as connection:
         steps = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")]
     assert not [step for step in steps if step.startswith("SCAN")], steps
-
-
-EVERYTHING = (
-    "metrics.a > 1 AND params.a = '5' OR NOT tags.x ILIKE 'A%' AND tags.y LIKE 'b%' AND datasets.context = 'train'"
-    " AND run_name RLIKE 'x' AND start_time BETWEEN 1 AND 2.5 AND artifact_uri LIKE 's3%' AND experiment_id = 3"
-)
-
-
-@pytest.mark.parametrize("dialect", [postgresql.dialect(), mysql.dialect()], ids=["postgresql", "mysql"])
-def test_other_databases_get_their_own_sql(dialect: sa.Dialect) -> None:
-    node = parse(EVERYTHING, RUNS)
-    assert node is not None
-    selection = order(
-        sa.select(t.runs).where(where(node, RUNS)), parse_order(["metrics.a DESC", "params.b"], RUNS), RUNS
-    )
-    sql = str(selection.compile(dialect=dialect))
-    assert "GLOB" not in sql
-    assert "fitbook_" not in sql
-    assert "LIKE" in sql
-
-
-def test_functions_are_none_of_null() -> None:
-    connection = sqlite3.connect(":memory:")
-    register_functions(connection)
-    assert connection.execute("SELECT NULL REGEXP 'a', fitbook_lower(NULL), 'xAx' REGEXP 'A'").fetchone() == (
-        None,
-        None,
-        1,
-    )
-    connection.close()
