@@ -19,10 +19,18 @@ import click
 
 GAP = "  "
 NARROWEST = 6
+SHORTEST_HEADER = 14
 NOTHING = "-"
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), keep: int = 1) -> str:
+def table(
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: Sequence[int] = (),
+    whole: Sequence[int] = (),
+    keep: int = 1,
+) -> str:
     """Lay out a table.
 
     Parameters
@@ -33,15 +41,19 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Seque
         The cells; what a terminal would act on rather than show is escaped.
     right : sequence of int
         The columns to be aligned at their right.
+    whole : sequence of int
+        The columns whose cells are never cut, only their headers; these at the front, where metrics' names are alike.
     keep : int
         How many columns, from the left, are never left out.
     """
     lines = [[printable(cell) for cell in row] for row in [headers, *rows]]
     widths = [max(width(line[column]) for line in lines) for column in range(len(headers))]
     limit = terminal_columns()
-    shown = len(widths) if limit is None else _fit(widths, limit, keep)
+    floors = [max([SHORTEST_HEADER, *(width(line[n]) for line in lines[1:])]) for n in range(len(headers))]
+    floors = [floor if n in whole else NARROWEST for n, floor in enumerate(floors)]
+    shown = len(widths) if limit is None else _fit(widths, floors, limit, keep)
     text = "\n".join(
-        GAP.join(_cell(line[n], widths[n], n in right, n == shown - 1) for n in range(shown)).rstrip() for line in lines
+        GAP.join(_cell(line[n], widths[n], n in right, n in whole) for n in range(shown)).rstrip() for line in lines
     )
     if shown < len(widths):
         left_out = ", ".join(line for line in lines[0][shown:])
@@ -54,28 +66,27 @@ def terminal_columns() -> int | None:
     return get_terminal_size((100, 24)).columns if sys.stdout.isatty() else None
 
 
-def _fit(widths: list[int], limit: int, keep: int) -> int:
-    """Cut ``widths`` in place until they fit; returns how many of them are shown."""
+def _fit(widths: list[int], floors: Sequence[int], limit: int, keep: int) -> int:
+    """Cut ``widths`` in place, the widest first, until they fit; returns how many of them are shown."""
     shown = len(widths)
-    while True:
-        excess = sum(widths[:shown]) + len(GAP) * (shown - 1) - limit
-        if excess <= 0:
-            return shown
-        widest = max(range(shown), key=lambda n: widths[n])
-        second = max((widths[n] for n in range(shown) if n != widest), default=0)
-        floor = max(NARROWEST, min(second, widths[widest] - 1))
-        if widths[widest] > floor:
-            widths[widest] = max(floor, widths[widest] - excess)
-        elif shown > keep:
-            shown -= 1
-        else:
-            return shown
+    least = [min(pair) for pair in zip(widths, floors, strict=True)]
+    while shown > keep and _total(least[:shown]) > limit:
+        shown -= 1
+    for _ in range(max(0, _total(widths[:shown]) - limit)):
+        spare = [n for n in range(shown) if widths[n] > least[n]]
+        if spare:
+            widths[max(spare, key=lambda n: widths[n])] -= 1
+    return shown
 
 
-def _cell(text: str, room: int, right: bool, last: bool) -> str:
-    text = clipped(text, room)
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + len(GAP) * (len(widths) - 1)
+
+
+def _cell(text: str, room: int, right: bool, front: bool) -> str:
+    text = clipped(text, room, front=front)
     padding = " " * (room - width(text))
-    return padding + text if right else text if last else text + padding
+    return padding + text if right else text + padding
 
 
 def width(text: str) -> int:
@@ -89,17 +100,17 @@ def _columns(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def clipped(text: str, room: int) -> str:
-    """Cut a text to at most ``room`` terminal columns, with an ellipsis if anything is gone."""
+def clipped(text: str, room: int, *, front: bool = False) -> str:
+    """Cut a text to at most ``room`` terminal columns, at its end or front, and put an ellipsis there."""
     if width(text) <= room:
         return text
-    kept, used = [], 0
-    for character in text:
+    kept, used = 0, 0
+    for character in reversed(text) if front else text:
         used += _columns(character)
         if used > room - 1:
             break
-        kept.append(character)
-    return "".join(kept) + "…"
+        kept += 1
+    return "…" + text[len(text) - kept :] if front else text[:kept] + "…"
 
 
 def printable(text: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import sqlite3
+from collections import defaultdict
 from dataclasses import dataclass
 from importlib import metadata
 from itertools import islice
@@ -16,10 +18,13 @@ import sqlalchemy as sa
 
 from fitbook import settings
 from fitbook._version import __version__
+from fitbook.autolog._patch import Patches
+from fitbook.autolog._switch import INTEGRATIONS
+from fitbook.autolog.sklearn._points import FIT_METHODS, POINTS, PREDICT_METHODS, SCORE_METHODS, Role
 from fitbook.cli._common import chosen_uri, json_option, store_option
 from fitbook.cli._output import emit_json, printable, size
 from fitbook.errors import FitbookError
-from fitbook.store import Database, SqlStore, directory_of
+from fitbook.store import Database, SqlStore, directory_of, patience
 from fitbook.store import _tables as t
 from fitbook.tracking import get_tracking_uri
 from fitbook.tracking._backend import open_backend
@@ -38,6 +43,7 @@ LIBRARIES = (
     "click",
 )
 MOST_FILES = 100_000
+PATIENCE = 2.0  # seconds to wait for a lock
 
 
 @dataclass(frozen=True)
@@ -142,7 +148,7 @@ class _Undo(Exception):
 def _writable(database: Database) -> Finding:
     # A transaction that inserts and is undone: permissions, locks and a full disk show, and nothing changes.
     try:
-        with database.write() as connection:
+        with patience(PATIENCE), database.write() as connection:
             connection.execute(t.schema_version.insert(), {"version_num": "doctor"})
             raise _Undo
     except _Undo:
@@ -154,12 +160,58 @@ def _writable(database: Database) -> Finding:
 def _artifacts(folder: Path) -> Finding:
     files = list(islice((Path(at, name) for at, _, names in os.walk(folder) for name in names), MOST_FILES))
     total = sum(file.lstat().st_size for file in files if file.is_symlink() or file.exists())
-    more = "more than " if len(files) == MOST_FILES else ""
-    return Finding("artifacts", f"{more}{size(total)} in {more}{len(files):,} files")
+    more = "at least " if len(files) == MOST_FILES else ""
+    return Finding("artifacts", f"{more}{size(total)} in {len(files):,} file{'' if len(files) == 1 else 's'}")
 
 
 def _hooks() -> list[Finding]:
-    return []
+    found = []
+    for integration in INTEGRATIONS.values():
+        problem = integration.problem()
+        found.append(
+            Finding(integration.name, problem or f"can be hooked ({integration.supported})", problem is not None)
+        )
+        if problem is None and integration.name == "sklearn":
+            found += _sklearn_hooks()
+    return found
+
+
+def _sklearn_hooks() -> list[Finding]:
+    """Look at every hook point as it is in the installed scikit-learn."""
+    from sklearn.utils import all_estimators  # noqa: PLC0415
+
+    hooked: dict[Role, list[str]] = defaultdict(list)
+    missing, closed = [], []
+    for point in POINTS:
+        target = getattr(importlib.import_module(point.module), point.path, None)
+        if target is None:
+            missing.append(point.path)
+        elif point.role is Role.METRIC and not _has_door(target):
+            closed.append(point.path)
+        else:
+            hooked[point.role].append(f"{point.module}.{point.path}")
+    estimators = [cls for _, cls in all_estimators() if hasattr(cls, "fit")]
+    methods = ", ".join((*FIT_METHODS, *PREDICT_METHODS, *SCORE_METHODS))
+    found = [
+        Finding("estimator classes", f"{len(estimators)} of scikit-learn's, and those of your own"),
+        Finding("methods", methods),
+        Finding("metric functions", f"{len(hooked[Role.METRIC])} of sklearn.metrics"),
+        Finding("worker threads", ", ".join(hooked[Role.THREADS]) or "none", problem=not hooked[Role.THREADS]),
+    ]
+    if missing:
+        found.append(Finding("not in this version", ", ".join(missing)))
+    if closed:
+        found.append(Finding("can't be hooked", f"{', '.join(closed)}: their values are not recorded", problem=True))
+    return found
+
+
+def _has_door(metric: Any) -> bool:
+    # The very patch that autologging makes, put in and taken out.
+    patches = Patches()
+    try:
+        return patches.cell(metric, "func", lambda original: original)
+    finally:
+        patches.undo()
 
 
 def _settings() -> list[Finding]:

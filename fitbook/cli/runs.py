@@ -189,7 +189,11 @@ def compare(run: tuple[str, ...], everything: bool, as_json: bool) -> None:
         [key, *((NOTHING if v is None else number(v)) + (" *" if n in best[key] else "") for n, v in enumerate(values))]
         for key, values in metrics.items()
     ]
-    click.echo(f"\nMetrics (* best)\n{table(['metric', *heads], cells)}" if cells else "\nMetrics: none")
+    click.echo(
+        f"\nMetrics (* best)\n{table(['metric', *heads], cells, whole=range(1, len(heads) + 1))}"
+        if cells
+        else "\nMetrics: none"
+    )
 
 
 def _runs_table(found: Sequence[Run], titles: Mapping[str, str], keys: Sequence[str]) -> str:
@@ -199,14 +203,14 @@ def _runs_table(found: Sequence[Run], titles: Mapping[str, str], keys: Sequence[
             run.info.run_name,
             titles[run.info.experiment_id],
             run.info.status,
-            moment(run.info.start_time),
+            moment(run.info.start_time)[:16],
             _lasted(run),
             *(number(run.data.metrics[key]) if key in run.data.metrics else NOTHING for key in keys),
         ]
         for run in found
     ]
     headers = ["run", "name", "experiment", "status", "start", "duration", *keys]
-    return table(headers, rows, right=range(5, len(headers)), keep=2)
+    return table(headers, rows, right=range(5, len(headers)), whole=[0, *range(3, len(headers))], keep=2)
 
 
 def _most_common(found: Sequence[Run]) -> list[str]:

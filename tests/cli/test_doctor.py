@@ -24,7 +24,7 @@ def test_doctor_of_a_healthy_store(fitbook: Call, backend: Backend, uri: str, dr
     store = found["store"]
     assert (store["reachable"], store["writable"]) == ("yes", "yes")
     assert (store["runs"], store["experiments"], store["registered models"]) == ("2", "1", "1")
-    assert store["artifacts"] == "2.0 kB in 1 files"
+    assert store["artifacts"] == "2.0 kB in 1 file"
     assert store["database"].endswith("kB")
     assert found["versions"]["scikit-learn"][0].isdigit()
     assert found["problems"] == []
@@ -60,7 +60,7 @@ def test_doctor_of_a_damaged_store(fitbook: Call, uri: str) -> None:
 
 
 def test_doctor_of_a_locked_store(fitbook: Call, backend: Backend, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FITBOOK_SQLITE_TIMEOUT", "0.05")
+    monkeypatch.setattr("fitbook.cli.doctor.PATIENCE", 0.05)
     other = Database(f"sqlite:///{uri}/fitbook.db")
     with other.write():
         output = fitbook("doctor", expect=1).output
@@ -81,4 +81,21 @@ def test_doctor_reads_the_environment(fitbook: Call, backend: Backend, monkeypat
 
 def test_doctor_counts_what_autologging_hooks(fitbook: Call, backend: Backend) -> None:
     hooked = json.loads(fitbook("doctor", "--json").output)["autologging"]
-    assert int(hooked["estimator classes"].split()[0].replace(",", "")) > 100
+    assert int(hooked["estimator classes"].split()[0]) > 150
+    assert int(hooked["metric functions"].split()[0]) > 50
+    assert "fit_transform" in hooked["methods"]
+    assert "can't be hooked" not in hooked
+
+
+def test_doctor_names_what_cannot_be_hooked(fitbook: Call, backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sklearn.metrics
+
+    before = sklearn.metrics.f1_score
+    monkeypatch.setattr(sklearn.metrics, "f1_score", lambda *_: 0.5)
+    monkeypatch.delattr(sklearn.metrics, "log_loss")
+    found = json.loads(fitbook("doctor", "--json", expect=1).output)
+    assert found["autologging"]["not in this version"] == "log_loss"
+    assert found["problems"] == ["can't be hooked: f1_score: their values are not recorded"]
+    monkeypatch.undo()
+    assert sklearn.metrics.f1_score is before
+    assert sklearn.metrics.f1_score([1, 0], [1, 0]) == 1.0

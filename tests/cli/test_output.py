@@ -53,11 +53,20 @@ def test_a_table_always_fits(rows: list[list[str]], limit: int) -> None:
     assert all(width(line) <= limit for line in lines[: len(rows) + 1])
 
 
-@given(st.text(), st.integers(1, 40))
-def test_clipping_never_exceeds_the_room(text: str, room: int) -> None:
-    cut = clipped(text, room)
+def test_numbers_are_never_cut_and_their_headers_at_the_front(terminal: pytest.MonkeyPatch) -> None:
+    text = table(["name", "training_accuracy_score"], [["n" * 40, "0.123456"]], right=[1], whole=[1])
+    header, row, *_ = text.splitlines()
+    assert header.endswith("accuracy_score")
+    assert header.split()[1].startswith("…")
+    assert row.endswith("0.123456")
+    assert width(header) == width(row) == 40
+
+
+@given(st.text(), st.integers(1, 40), st.booleans())
+def test_clipping_never_exceeds_the_room(text: str, room: int, front: bool) -> None:
+    cut = clipped(text, room, front=front)
     assert width(cut) <= room
-    assert cut == text or cut.endswith("…")
+    assert cut == text or (text.endswith(cut[1:]) if front else text.startswith(cut[:-1]))
 
 
 @given(st.text(st.characters(categories=["Cc", "Cs", "Zl", "Zp", "Lu"])))
