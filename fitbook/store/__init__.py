@@ -1,1 +1,108 @@
 """Where run data lives: one contract, several databases behind it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from fitbook.errors import InvalidValue, StoreUnavailable
+from fitbook.store._base import DEFAULT_EXPERIMENT_ID, DEFAULT_EXPERIMENT_NAME, Store
+from fitbook.store._database import Database, patience
+from fitbook.store._sql import SqlStore
+
+__all__ = [
+    "DEFAULT_EXPERIMENT_ID",
+    "DEFAULT_EXPERIMENT_NAME",
+    "Database",
+    "SqlStore",
+    "Store",
+    "directory_of",
+    "open_store",
+    "patience",
+]
+
+DATABASE_FILE = "fitbook.db"
+
+
+def open_store(uri: str | Path, *, create: bool = True) -> SqlStore:
+    """Open the store at a tracking URI.
+
+    Parameters
+    ----------
+    uri : str or Path
+        A folder, as path or ``file:`` URI: its ``fitbook.db`` holds the runs, ``artifacts/`` the files. Or a
+        SQLAlchemy URL such as ``sqlite:///runs.db``; the files are then in ``fitbook-artifacts`` beside a SQLite file,
+        or else in the working directory.
+    create : bool, default True
+        Whether a store that does not exist yet is made; otherwise `StoreUnavailable` says that nothing is there.
+
+    Raises
+    ------
+    StoreUnavailable, StoreIncompatible
+        The store can't be used.
+    InvalidValue
+        The URI is not one that fitbook knows.
+    """
+    folder = directory_of(uri)
+    if folder is None:
+        return _open_sql(str(uri), create=create)
+    database = folder / DATABASE_FILE
+    if not database.exists():
+        if not create:
+            raise StoreUnavailable(
+                f"There is no fitbook store in {folder}. Set FITBOOK_TRACKING_URI or pass the tracking URI of a store; "
+                "a script that records something makes one."
+            )
+        _prepare_directory(folder)
+    return SqlStore(Database(f"sqlite:///{database}"), (folder / "artifacts").as_uri())
+
+
+def directory_of(uri: str | Path) -> Path | None:
+    """Tell which folder a tracking URI means; None if it is a database URL.
+
+    Raises
+    ------
+    InvalidValue
+        The URI has a scheme that nobody here speaks.
+    """
+    text = str(uri)
+    scheme = urlsplit(text).scheme.lower() if "://" in text or text.lower().startswith("file:") else ""
+    if scheme == "":
+        return Path(text).expanduser().absolute()
+    if scheme == "file":
+        parts = urlsplit(text)
+        if parts.netloc not in ("", "localhost"):
+            raise InvalidValue(f"The tracking URI {text!r} names the host {parts.netloc!r}; write file:///path.")
+        return Path(unquote(parts.path)).expanduser().absolute()
+    if scheme.split("+")[0] in ("sqlite", "postgresql", "mysql", "mariadb"):
+        return None
+    raise InvalidValue(
+        f"The tracking URI {text!r} has the scheme {scheme!r}; give a folder, file:///…, sqlite:///…, postgresql+psycopg://… "
+        "or mysql+pymysql://…"
+    )
+
+
+def _open_sql(url: str, *, create: bool) -> SqlStore:
+    beside = Path.cwd()
+    if url.startswith("sqlite"):
+        file = url.partition(":///")[2].partition("?")[0]
+        if file and file != ":memory:":
+            beside = Path(file).absolute().parent
+            if not create and not Path(file).exists():
+                raise StoreUnavailable(
+                    f"There is no fitbook store at {url}; a script that records something makes one."
+                )
+    return SqlStore(Database(url), (beside / "fitbook-artifacts").as_uri())
+
+
+def _prepare_directory(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        ignore = folder / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("# Made by fitbook: the record is data, not source.\n*\n")
+    except OSError as error:
+        raise StoreUnavailable(
+            f"The tracking directory {folder} can't be made: {error.strerror}. Make it writable, or choose another with "
+            "set_tracking_uri() or FITBOOK_TRACKING_URI."
+        ) from error

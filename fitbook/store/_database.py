@@ -28,6 +28,7 @@ from sqlalchemy.sql import Executable
 
 from fitbook import settings
 from fitbook.errors import InvalidValue, StoreIncompatible, StoreUnavailable
+from fitbook.store._filter_dialects import register_functions
 from fitbook.store._tables import SCHEMA_REVISION, metadata, schema_version
 
 _patience: ContextVar[float | None] = ContextVar("fitbook_store_patience", default=None)
@@ -84,7 +85,9 @@ class Database:
             parsed = sa.make_url(url)
             self.engine = _sqlite_engine(parsed) if parsed.get_backend_name() == "sqlite" else sa.create_engine(url)
         except (ArgumentError, NoSuchModuleError) as error:
-            raise InvalidValue(f"The tracking URI {url!r} is not a database URL that can be used here: {error}") from error
+            raise InvalidValue(
+                f"The tracking URI {url!r} is not a database URL that can be used here: {error}"
+            ) from error
         except ModuleNotFoundError as error:
             raise StoreUnavailable(
                 f"The tracking URI {_hide_password(url)!r} needs the Python package {error.name!r}; install it."
@@ -204,19 +207,20 @@ def _sqlite_engine(url: sa.URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: sqlite3.Connection, record: Any) -> None:
+        connection.execute(f"PRAGMA busy_timeout={int(_seconds_to_wait() * 1000)}")
+        register_functions(connection)
         if not in_memory:
             _switch_to_wal(connection)
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
-        record.info["patience"] = None
+        record.info["patience"] = _patience.get()
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
         wanted = _patience.get()
         info = connection.info
         if info["patience"] != wanted:
-            seconds = settings.SQLITE_TIMEOUT.get() if wanted is None else wanted
-            connection.exec_driver_sql(f"PRAGMA busy_timeout={int(seconds * 1000)}")
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={int(_seconds_to_wait() * 1000)}")
             info["patience"] = wanted
         reads = connection.get_execution_options().get("fitbook_reads")
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
@@ -224,9 +228,14 @@ def _sqlite_engine(url: sa.URL) -> Engine:
     return engine
 
 
+def _seconds_to_wait() -> float:
+    wanted = _patience.get()
+    return settings.SQLITE_TIMEOUT.get() if wanted is None else wanted
+
+
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
     # The very first switch of a new file needs it alone, and SQLite does not wait for that by itself.
-    deadline = time.monotonic() + settings.SQLITE_TIMEOUT.get()
+    deadline = time.monotonic() + _seconds_to_wait()
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL").fetchone()

@@ -1,0 +1,141 @@
+"""fitbook: the lab book of every fit.
+
+``fitbook.autolog()`` at the top of a script, and every scikit-learn fit, search and score is recorded. The rest of the
+API has MLflow's names: ``import fitbook as mlflow`` runs most scripts as they are.
+
+Importing this package loads none of the libraries that it works with: each name below is looked up when it is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from fitbook._version import __version__
+from fitbook.autolog import autolog
+
+if TYPE_CHECKING:
+    from fitbook import errors, pyfunc, sklearn, tracking
+    from fitbook._log import FitbookWarning
+    from fitbook.entities import RunStatus, ViewType
+    from fitbook.errors import FitbookError
+    from fitbook.models import ModelSignature, infer_signature
+    from fitbook.tracking import (
+        ActiveRun,
+        Client,
+        MlflowClient,
+        active_run,
+        create_experiment,
+        delete_experiment,
+        delete_run,
+        delete_tag,
+        download_artifacts,
+        end_run,
+        flush,
+        get_artifact_uri,
+        get_experiment,
+        get_experiment_by_name,
+        get_parent_run,
+        get_run,
+        get_tracking_uri,
+        is_tracking_uri_set,
+        last_active_run,
+        log_artifact,
+        log_artifacts,
+        log_dict,
+        log_figure,
+        log_input,
+        log_metric,
+        log_metrics,
+        log_param,
+        log_params,
+        log_table,
+        log_text,
+        register_model,
+        search_experiments,
+        search_runs,
+        set_experiment,
+        set_experiment_tag,
+        set_tag,
+        set_tags,
+        set_tracking_uri,
+        start_run,
+    )
+
+__all__ = [
+    "ActiveRun",
+    "Client",
+    "FitbookError",
+    "FitbookWarning",
+    "MlflowClient",
+    "ModelSignature",
+    "RunStatus",
+    "ViewType",
+    "__version__",
+    "active_run",
+    "autolog",
+    "create_experiment",
+    "delete_experiment",
+    "delete_run",
+    "delete_tag",
+    "download_artifacts",
+    "end_run",
+    "errors",
+    "flush",
+    "get_artifact_uri",
+    "get_experiment",
+    "get_experiment_by_name",
+    "get_parent_run",
+    "get_run",
+    "get_tracking_uri",
+    "infer_signature",
+    "is_tracking_uri_set",
+    "last_active_run",
+    "log_artifact",
+    "log_artifacts",
+    "log_dict",
+    "log_figure",
+    "log_input",
+    "log_metric",
+    "log_metrics",
+    "log_param",
+    "log_params",
+    "log_table",
+    "log_text",
+    "pyfunc",
+    "register_model",
+    "search_experiments",
+    "search_runs",
+    "set_experiment",
+    "set_experiment_tag",
+    "set_tag",
+    "set_tags",
+    "set_tracking_uri",
+    "sklearn",
+    "start_run",
+    "tracking",
+]
+
+_MODULES = frozenset({"entities", "errors", "pyfunc", "sklearn", "tracking"})
+_HOMES = {
+    "FitbookError": "fitbook.errors",
+    "FitbookWarning": "fitbook._log",
+    "ModelSignature": "fitbook.models",
+    "RunStatus": "fitbook.entities",
+    "ViewType": "fitbook.entities",
+    "infer_signature": "fitbook.models",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"fitbook.{name}")
+    if name not in __all__:
+        raise AttributeError(f"module 'fitbook' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES.get(name, "fitbook.tracking")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,119 @@
+"""The guard between fitbook and the host program: what is ours never raises into it, and never works unseen by it."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import traceback
+import warnings
+from collections import deque
+from collections.abc import Iterator
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any
+
+from fitbook import settings
+from fitbook._log import FitbookWarning, logger
+
+# Whether a recorded call, or fitbook itself, is at work in this context: every hook then calls straight through.
+inside: ContextVar[bool] = ContextVar("fitbook_inside", default=False)
+
+# What was swallowed lately. The test suite re-raises it: "never raises" must not hide "never works".
+swallowed: deque[tuple[str, BaseException]] = deque(maxlen=1000)
+
+_said: set[str] = set()
+_silent = False
+
+
+class quietly:  # noqa: N801 - reads as a verb where it is used
+    """Swallow whatever ordinary exception the block raises; warn once for each kind of it.
+
+    Parameters
+    ----------
+    doing : str
+        What the block does, for the warning: ``"drawing the figures"``.
+    """
+
+    __slots__ = ("doing", "failed")
+
+    def __init__(self, doing: str) -> None:
+        self.doing = doing
+        self.failed: BaseException | None = None
+
+    def __enter__(self) -> quietly:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if error is None or not isinstance(error, Exception):
+            return False
+        self.failed = error
+        swallowed.append((self.doing, error))
+        logger.debug("%s failed", self.doing, exc_info=error)
+        if settings.DEBUG.get():
+            traceback.print_exception(error)
+        text = str(error).partition("\n")[0]
+        say(f"{self.doing} failed, so that part was not recorded: {type(error).__name__}: {text}", once=self.doing)
+        return True
+
+
+def say(message: str, *, once: str | None = None) -> None:
+    """Warn the user, at the line of theirs that led here; only the first time for each text in ``once``."""
+    key = once or message
+    if _silent or key in _said:
+        return
+    _said.add(key)
+    message = f"fitbook: {message}"
+    try:
+        warnings.warn(message, FitbookWarning, stacklevel=_depth_of_user_code())
+    except Exception:
+        # Warnings are errors in this program. Ours must not be.
+        with contextlib.suppress(Exception):
+            print(message, file=sys.stderr)  # noqa: T201
+
+
+def start_over(*, silent: bool) -> None:
+    """Forget what was said, as when autologging is turned on anew."""
+    global _silent
+    _silent = silent
+    _said.clear()
+
+
+@contextlib.contextmanager
+def suppressed() -> Iterator[None]:
+    """Call into the libraries without being recorded, and without their warnings reaching the user."""
+    token = inside.set(True)
+    filters: list[Any] = warnings.filters  # type: ignore[assignment]
+    filters.insert(0, _OWN_WARNINGS)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):
+            filters.remove(_OWN_WARNINGS)
+        inside.reset(token)
+
+
+class _OnlyInside(type):
+    def __subclasscheck__(cls, _: type) -> bool:
+        return inside.get()
+
+
+class _WarnedByUs(Warning, metaclass=_OnlyInside):
+    """Every warning category counts as this one, but only where fitbook is at work."""
+
+
+# catch_warnings would also drop the warnings of other threads, and make Python forget which ones were shown already.
+_OWN_WARNINGS = ("ignore", None, _WarnedByUs, None, 0)
+
+
+def _depth_of_user_code() -> int:
+    depth, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and is_library(frame.f_globals.get("__name__")):
+        depth, frame = depth + 1, frame.f_back
+    return depth
+
+
+def is_library(module: object) -> bool:
+    """Whether a module's name is one of fitbook's, scikit-learn's or joblib's rather than of the user's program."""
+    return isinstance(module, str) and module.partition(".")[0] in ("fitbook", "sklearn", "joblib", "contextlib")

@@ -1,0 +1,105 @@
+"""Autologging for scikit-learn: which hooks go where. What is recorded is in the files beside this one."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from fitbook.autolog._guard import quietly
+from fitbook.autolog._integration import Integration
+from fitbook.autolog._session import hook_batch_call, hook_batch_init, hook_fit
+from fitbook.autolog.sklearn import _points, _scoring
+from fitbook.autolog.sklearn._fit import begin
+from fitbook.autolog.sklearn._points import POINTS, HookPoint, Role
+
+__all__ = ["POINTS", "HookPoint", "Role", "SklearnIntegration"]
+
+# scikit-learn's mixin for set_output replaces methods of a new class once BaseEstimator has seen it.
+_SET_OUTPUT = "_SetOutputMixin"
+
+
+class SklearnIntegration(Integration):
+    """Hooks for scikit-learn's estimators and metrics, the user's own estimators included."""
+
+    name = "sklearn"
+    supported = "scikit-learn>=1.5,<2"
+    modules = tuple(dict.fromkeys(point.module for point in POINTS))
+
+    def apply(self, module_name: str) -> None:
+        """Put the hooks of one module in."""
+        module = sys.modules[module_name]
+        for point in POINTS:
+            if point.module == module_name:
+                target = getattr(module, point.path, None)
+                if target is not None:
+                    self._apply(point, target)
+
+    def _apply(self, point: HookPoint, target: Any) -> None:
+        if point.role is Role.ESTIMATORS:
+            for cls in (target, *_subclasses(target)):
+                self._hook_class(cls)
+            self._watch_new_classes(target)
+        elif point.role is Role.METRIC:
+            # Every public metric checks its arguments first, and reaches the real one through this variable.
+            self.patches.cell(target, "func", lambda metric: _scoring.hook_metric(metric, self))
+        else:
+            self.patches.method(target, "__init__", hook_batch_init)
+            self.patches.method(target, "__call__", hook_batch_call)
+
+    def _hook_class(self, cls: type) -> None:
+        for name, hook in self._hooks():
+            for owner in cls.__mro__:
+                if name in owner.__dict__:
+                    self.patches.method(owner, name, hook)
+                    # Further up are those that super() leads to; they are patched with the classes they belong to.
+                    break
+
+    def _hooks(self) -> Iterator[tuple[str, Callable[[Callable[..., Any]], Callable[..., Any]]]]:
+        for name in _points.FIT_METHODS:
+            yield name, lambda original: hook_fit(original, functools.partial(begin, self))
+        for name in _points.PREDICT_METHODS:
+            yield name, lambda original: _scoring.hook_predict(original, self)
+        for name in _points.SCORE_METHODS:
+            yield name, lambda original: _scoring.hook_score(original, self)
+
+    def _watch_new_classes(self, base: type) -> None:
+        set_output = next((c for cls in _subclasses(base) for c in cls.__mro__ if c.__name__ == _SET_OUTPUT), None)
+        if set_output is None:
+            set_output = getattr(sys.modules.get("sklearn.utils._set_output"), _SET_OUTPUT, None)
+
+        def has_set_output(cls: type) -> bool:
+            return set_output is not None and issubclass(cls, set_output)
+
+        def watch(owner: type, mine: Callable[[type], bool]) -> None:
+            own = owner.__dict__.get("__init_subclass__")
+            inherited = own.__func__ if own is not None else None
+
+            def __init_subclass__(cls: type, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+                if inherited is not None:
+                    inherited(cls, *args, **kwargs)
+                else:
+                    super(owner, cls).__init_subclass__(*args, **kwargs)
+                if self.config is not None and mine(cls):
+                    with quietly("hooking a new class"):
+                        self._hook_class(cls)
+
+            if inherited is not None:
+                functools.update_wrapper(__init_subclass__, inherited)
+            self.patches.class_method(owner, "__init_subclass__", __init_subclass__)
+
+        watch(base, lambda cls: not has_set_output(cls))
+        if set_output is not None:
+            watch(set_output, lambda cls: issubclass(cls, base))
+
+
+def _subclasses(cls: type) -> list[type]:
+    found: dict[type, None] = {}
+    waiting = [cls]
+    while waiting:
+        for sub in waiting.pop().__subclasses__():
+            if sub not in found:
+                found[sub] = None
+                waiting.append(sub)
+    return list(found)

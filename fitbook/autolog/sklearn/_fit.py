@@ -1,0 +1,364 @@
+"""The record of one fit: opened before it, filled in after it, closed by the background writer."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from fitbook import _validate, settings
+from fitbook._log import logger
+from fitbook.autolog._config import Config
+from fitbook.autolog._guard import quietly, say, suppressed
+from fitbook.autolog.sklearn import _describe, _links, _plots
+from fitbook.autolog.sklearn._call import FitCall, fit_call, head
+from fitbook.autolog.sklearn._search import SearchResult, search_result
+from fitbook.entities import Dataset, DatasetInput, Metric, RunDraft, RunStatus
+from fitbook.errors import ModelError, ParamConflict, StoreUnavailable
+from fitbook.tracking import _active, _context
+from fitbook.tracking._backend import current, current_experiment_id, patience
+from fitbook.tracking._models import PendingModel, freeze_model
+from fitbook.tracking._run import RunHandle, new_draft, now_ms
+
+if TYPE_CHECKING:
+    from fitbook.autolog._integration import Integration
+
+MODEL_PATH = "model"
+BEST_PATH = "best_estimator"
+_EXAMPLE_ROWS = 5
+
+_claimed: set[str] = set()
+_claiming = threading.Lock()
+
+
+def begin(
+    integration: Integration,
+    estimator: Any,
+    method: str,
+    original: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> FitRecord | None:
+    """Open the record of a fit; None if it is not one to be recorded."""
+    config = integration.config
+    if config is None:
+        return None
+    began = time.perf_counter()
+    with suppressed():
+        if not _describe.is_model(estimator):
+            return None
+        record = FitRecord(config, estimator, method, fit_call(original, args, kwargs))
+    record.overhead = time.perf_counter() - began
+    record.fit_began = time.perf_counter()
+    return record
+
+
+class FitRecord:
+    """One fit and its run.
+
+    Whose run it is: that of the user's active run, if this is the first fit in it; a child of it for any further one;
+    else one of its own.
+    """
+
+    def __init__(self, config: Config, estimator: Any, method: str, call: FitCall) -> None:
+        self.config, self.estimator, self.method, self.call = config, estimator, method, call
+        self.overhead = self.fit_began = 0.0
+        self.notes: list[str] = []
+        self.params = {_validate.safe_key(k): v for k, v in _describe.params(estimator).items()}
+        self.tags = {
+            **_describe.tags(estimator),
+            _context.AUTOLOGGING: "sklearn",
+            **({"fitbook.method": method} if method != "fit" else {}),
+            **config.extra_tags,
+        }
+        self.data = _describe.fingerprint(call.X, call.y)
+        with patience(settings.AUTOLOG_STORE_TIMEOUT.get()):
+            self.backend = current()
+            self.draft, self.run = self._choose_run()
+            self.saved = False
+            self._save_begin()
+        _active.remember(self.run.run_id)
+
+    # -- after the fit -----------------------------------------------------------------------------------------------
+
+    def ended(self, result: Any) -> None:
+        """Take down what the fit has led to; figures and files follow in the background."""
+        fit_seconds = time.perf_counter() - self.fit_began
+        began, end_time = time.perf_counter(), now_ms()
+        try:
+            with suppressed(), patience(settings.AUTOLOG_STORE_TIMEOUT.get()):
+                self._describe_result(result, fit_seconds, end_time)
+        finally:
+            self.overhead += time.perf_counter() - began
+            self.run.later(self._write_overhead)
+            self._end(RunStatus.FINISHED, end_time)
+
+    def failed(self, error: BaseException) -> None:
+        """Take down that and why the fit has failed."""
+        end_time = now_ms()
+        trace = "".join(traceback.format_exception(error))
+        tags = {"fitbook.error": f"{type(error).__name__}: {error}"[:5000], **self._data_tags()}
+        try:
+            with suppressed(), patience(settings.AUTOLOG_STORE_TIMEOUT.get()):
+                self._commit([], {}, tags)
+                self.run.soon(self._job("writing the traceback", lambda: self.run.log_text(trace, "traceback.txt")))
+        finally:
+            self._end(RunStatus.FAILED if isinstance(error, Exception) else RunStatus.KILLED, end_time)
+
+    # -- the run -----------------------------------------------------------------------------------------------------
+
+    def _choose_run(self) -> tuple[RunDraft | None, RunHandle]:
+        """Give the run to write to, and its draft unless it is the user's own."""
+        active = None if self.config.exclusive else _active.innermost()
+        if active is not None:
+            with _claiming:
+                first = active.run_id not in _claimed
+                _claimed.add(active.run_id)
+            if first:
+                return None, RunHandle(active.backend, active.run_id)
+            self.backend = active.backend
+            experiment_id = self.backend.store.get_run(active.run_id).info.experiment_id
+        else:
+            experiment_id = current_experiment_id()
+        draft = new_draft(
+            experiment_id,
+            f"{type(self.estimator).__name__[:200]}-{_context.random_name()}",
+            parent_run_id=active.run_id if active else None,
+            tags=self.tags,
+        )
+        draft.params = self.params
+        return draft, RunHandle(self.backend, draft.run_id)
+
+    def _save_begin(self) -> None:
+        try:
+            if self.draft is not None:
+                self.backend.store.create_runs([self.draft])
+            else:
+                self._log_to_users_run()
+            self.saved = True
+        except StoreUnavailable as error:
+            logger.debug("the record waits until after the fit: %s", error)
+
+    def _log_to_users_run(self) -> None:
+        try:
+            self.run.log_batch(params=self.params, tags=self.tags)
+        except ParamConflict:
+            # What the user wrote by hand stands; ours goes beside it.
+            taken = self.backend.store.get_run(self.run.run_id).data.params
+            name = type(self.estimator).__name__
+            self.params = {
+                key if taken.get(key, value) == value else _validate.safe_key(f"{name}/{key}"): value
+                for key, value in self.params.items()
+            }
+            self.run.log_batch(params=self.params, tags=self.tags)
+
+    def _commit(self, metrics: list[Metric], params: Mapping[str, str], tags: Mapping[str, str]) -> None:
+        """Write everything in one transaction; in the background if the store is busy for too long."""
+        datasets = self._datasets()
+
+        def write() -> None:
+            if not self.saved:
+                if self.draft is not None:
+                    self.backend.store.create_runs([self.draft])
+                else:
+                    self._log_to_users_run()
+                self.saved = True
+            self.run.log_batch(metrics, params, tags, datasets)
+
+        try:
+            write()
+        except StoreUnavailable as error:
+            say(f"the store is busy, and the record will be written later: {error}", once="busy store")
+            self.run.soon(self._job("writing the record of a fit", write))
+
+    def _end(self, status: str, end_time: int) -> None:
+        if self.draft is not None:
+            self.run.later(
+                self._job(
+                    "ending the run",
+                    lambda: self.backend.store.update_run(self.run.run_id, status=status, end_time=end_time),
+                )
+            )
+
+    def _write_overhead(self) -> None:
+        with self._quietly("writing the overhead"):
+            self.run.log_batch(metrics=[Metric("fitbook_overhead_seconds", self.overhead, now_ms())])
+
+    # -- what is written ---------------------------------------------------------------------------------------------
+
+    def _describe_result(self, result: Any, fit_seconds: float, end_time: int) -> None:
+        call, config = self.call, self.config
+        report = _describe.training_report(
+            self.estimator,
+            call.X,
+            call.y,
+            call.sample_weight,
+            fit_seconds=fit_seconds,
+            budget_ms=settings.AUTOLOG_BUDGET_MS.get(),
+            pos_label=config.pos_label,
+            predicted=result if self.method == "fit_predict" else None,
+        )
+        self.notes += report.notes
+        metrics = {**report.metrics, "fit_duration_seconds": fit_seconds}
+        params: dict[str, str] = {}
+        tags = self._data_tags()
+        if 0 < report.rows_used < report.n_rows:
+            tags["fitbook.training_rows_used"] = f"{report.rows_used} of {report.n_rows}"
+        weights = None
+        with self._quietly("reading feature importances"):
+            weights = _describe.importances(self.estimator, _describe.feature_names(call.X))
+        search: SearchResult | None = None
+        with self._quietly("reading the results of a search"):
+            search = search_result(self.estimator, config.max_tuning_runs)
+            if search is not None:
+                metrics |= search.metrics
+                params |= search.params
+        models = self._freeze_models(search)
+        outline = _describe.outline(self.estimator)
+        if self.notes:
+            tags["fitbook.notes"] = "\n".join(self.notes)
+        self._commit(_points(metrics, end_time), params, tags)
+        self._link(search)
+        if search is not None:
+            self.run.soon(
+                self._job(
+                    "writing cv_results.csv",
+                    functools.partial(self.run.log_text, search.table.to_csv(), "cv_results.csv"),
+                )
+            )
+            with self._quietly("recording the candidates of a search"):
+                self._write_children(search, end_time)
+        self._write_models(models, is_search=search is not None)
+        self._write_files(report, weights, outline)
+
+    def _data_tags(self) -> dict[str, str]:
+        data = self.data
+        tags = {"fitbook.data.digest": data.digest, "fitbook.data.kind": data.kind}
+        if data.n_rows is not None:
+            tags["fitbook.data.shape"] = f"{data.n_rows} x {data.n_features}"
+        if data.dtypes:
+            tags["fitbook.data.dtypes"] = ", ".join(sorted(set(data.dtypes)))
+        if data.sampled:
+            tags["fitbook.data.sampled"] = "true"
+        return tags
+
+    def _datasets(self) -> list[DatasetInput]:
+        if not self.config.log_datasets:
+            return []
+        data = self.data
+        dataset = Dataset("dataset", data.digest, "code", "{}", data.schema_json, data.profile_json)
+        return [DatasetInput(dataset, {"mlflow.data.context": "train"})]
+
+    def _freeze_models(self, search: SearchResult | None) -> list[PendingModel]:
+        if not self.config.log_models:
+            return []
+        frozen = [self._freeze(self.estimator, MODEL_PATH)]
+        if search is not None and search.best_estimator is not None:
+            frozen.append(self._freeze(search.best_estimator, BEST_PATH))
+        return [model for model in frozen if model is not None]
+
+    def _freeze(self, estimator: Any, path: str) -> PendingModel | None:
+        config = self.config
+        options: dict[str, Any] = {"serialization_format": config.serialization_format}
+        rows = head(self.call.X, _EXAMPLE_ROWS)
+        if config.log_input_examples:
+            options["input_example"] = rows
+        pair = (rows, self._predicted(estimator, rows)) if config.log_model_signatures else None
+        with self._quietly("keeping the model"):
+            try:
+                pending = freeze_model(self.run, "sklearn", estimator, path, example=pair, **options)
+            except ModelError as error:
+                self.notes.append(f"model not kept: {error}")
+                say(f"the fitted model could not be kept with its run: {error}")
+            else:
+                self.notes += pending.notes
+                return pending
+        return None
+
+    def _predicted(self, estimator: Any, rows: Any) -> Any:
+        if rows is None or not _describe.may_predict(estimator):
+            return None
+        with self._quietly("predicting a few rows for the signature"):
+            return estimator.predict(rows)
+        return None
+
+    def _link(self, search: SearchResult | None) -> None:
+        if self.config.log_post_training_metrics:
+            _links.link(self.estimator, self.run)
+            if search is not None and search.best_estimator is not None:
+                _links.link(search.best_estimator, self.run)
+
+    def _write_children(self, search: SearchResult, end_time: int) -> None:
+        start_time = self.draft.start_time if self.draft is not None else end_time
+        experiment_id = self.backend.store.get_run(self.run.run_id).info.experiment_id
+        drafts = []
+        for child in search.children:
+            draft = new_draft(
+                experiment_id,
+                child.name,
+                parent_run_id=self.run.run_id,
+                tags={**child.tags, _context.AUTOLOGGING: "sklearn", **self.config.extra_tags},
+                start_time=start_time,
+            )
+            draft.params, draft.metrics = child.params, _points(child.metrics, end_time)
+            draft.end_time, draft.status = end_time, child.status
+            drafts.append(draft)
+        if drafts:
+            self.backend.store.create_runs(drafts)
+
+    def _write_models(self, models: list[PendingModel], *, is_search: bool) -> None:
+        chosen = BEST_PATH if is_search else MODEL_PATH
+        for model in models:
+            register = self.config.registered_model_name if model.path == chosen else None
+            self.run.soon(
+                self._job(f"writing the model {model.path!r}", functools.partial(_write_model, model, register)),
+                model.snapshot.size_bytes,
+            )
+
+    def _write_files(self, report: _describe.Report, weights: _describe.Table | None, outline: Any) -> None:
+        tables = {f"{_describe.PREFIX}{kind}.csv": table for kind, table in report.curves.items()}
+        if weights is not None:
+            tables[f"{weights.kind}.csv"] = weights
+
+        def write_data() -> None:
+            for path, table in tables.items():
+                self.run.log_text(table.to_csv(), path)
+            self.run.log_text(_describe.html(outline), "estimator.html")
+
+        def draw(path: str, paint: Callable[[], bytes]) -> None:
+            self.run.artifacts.put(path, paint())
+
+        self.run.later(self._job("writing tables and diagram", write_data))
+        if self.config.log_plots:
+            for path, paint in _plots.pictures(report, weights).items():
+                self.run.later(self._job(f"drawing {path}", functools.partial(draw, path, paint)))
+
+    # -- guards ------------------------------------------------------------------------------------------------------
+
+    def _quietly(self, doing: str) -> quietly:
+        return quietly(f"{doing} ({type(self.estimator).__name__})")
+
+    def _job(self, doing: str, work: Callable[[], Any]) -> Callable[[], None]:
+        """Guard a background job; what fails is noted with the run."""
+
+        def job() -> None:
+            with suppressed(), self._quietly(doing) as guard:
+                work()
+            if guard.failed is not None:
+                with quietly("noting what was not recorded"):
+                    self.run.set_tag("fitbook.dropped", f"{doing}: {guard.failed}"[:5000])
+
+        return job
+
+
+def _write_model(model: PendingModel, register: str | None) -> None:
+    model.write()
+    if register is not None:
+        model.register(register)
+
+
+def _points(values: Mapping[str, float], timestamp: int) -> list[Metric]:
+    return [Metric(_validate.safe_key(key), float(value), timestamp) for key, value in values.items()]

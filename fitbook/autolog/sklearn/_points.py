@@ -1,0 +1,99 @@
+"""Every place in scikit-learn (and joblib) that is hooked: a table that applies, undoes, documents and tests itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Role(Enum):
+    """What a hook is for."""
+
+    ESTIMATORS = "every subclass, those to come included: fits, predictions and scores are recorded"
+    METRIC = "its value is recorded with the run of the model whose predictions it was given"
+    THREADS = "worker threads know which fit and which run they work for"
+
+
+@dataclass(frozen=True, slots=True)
+class HookPoint:
+    """One hooked place: applied when ``module`` is imported."""
+
+    module: str
+    path: str
+    role: Role
+
+
+FIT_METHODS = ("fit", "fit_predict", "fit_transform")
+PREDICT_METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
+SCORE_METHODS = ("score",)
+
+METRICS = (
+    "accuracy_score",
+    "adjusted_mutual_info_score",
+    "adjusted_rand_score",
+    "auc",
+    "average_precision_score",
+    "balanced_accuracy_score",
+    "brier_score_loss",
+    "calinski_harabasz_score",
+    "class_likelihood_ratios",
+    "classification_report",
+    "cohen_kappa_score",
+    "completeness_score",
+    "confusion_matrix",
+    "coverage_error",
+    "d2_absolute_error_score",
+    "d2_log_loss_score",
+    "d2_pinball_score",
+    "d2_tweedie_score",
+    "davies_bouldin_score",
+    "dcg_score",
+    "det_curve",
+    "explained_variance_score",
+    "f1_score",
+    "fbeta_score",
+    "fowlkes_mallows_score",
+    "hamming_loss",
+    "hinge_loss",
+    "homogeneity_completeness_v_measure",
+    "homogeneity_score",
+    "jaccard_score",
+    "label_ranking_average_precision_score",
+    "label_ranking_loss",
+    "log_loss",
+    "matthews_corrcoef",
+    "max_error",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_gamma_deviance",
+    "mean_pinball_loss",
+    "mean_poisson_deviance",
+    "mean_squared_error",
+    "mean_squared_log_error",
+    "mean_tweedie_deviance",
+    "median_absolute_error",
+    "multilabel_confusion_matrix",
+    "mutual_info_score",
+    "ndcg_score",
+    "normalized_mutual_info_score",
+    "precision_recall_curve",
+    "precision_recall_fscore_support",
+    "precision_score",
+    "r2_score",
+    "rand_score",
+    "recall_score",
+    "roc_auc_score",
+    "roc_curve",
+    "root_mean_squared_error",
+    "root_mean_squared_log_error",
+    "silhouette_score",
+    "top_k_accuracy_score",
+    "v_measure_score",
+    "zero_one_loss",
+)
+
+POINTS = (
+    HookPoint("sklearn.base", "BaseEstimator", Role.ESTIMATORS),
+    *(HookPoint("sklearn.metrics", name, Role.METRIC) for name in METRICS),
+    HookPoint("joblib.parallel", "BatchedCalls", Role.THREADS),
+)

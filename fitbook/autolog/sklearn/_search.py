@@ -1,0 +1,126 @@
+"""What a finished hyper-parameter search found: its best, the table of all results, and a child for each candidate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fitbook import _validate
+from fitbook.autolog.sklearn._params import class_name, params, text
+from fitbook.autolog.sklearn._table import Table
+from fitbook.entities import RunStatus
+
+_MAX_NAME = 200
+
+
+@dataclass(slots=True)
+class Candidate:
+    """One point of the search space, as its child run shows it."""
+
+    name: str
+    params: dict[str, str]
+    metrics: dict[str, float]
+    tags: dict[str, str]
+    status: str
+
+
+@dataclass(slots=True)
+class SearchResult:
+    """What goes to the search's own run, and its children."""
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    params: dict[str, str] = field(default_factory=dict)
+    table: Table = field(default_factory=lambda: Table({}))
+    children: list[Candidate] = field(default_factory=list)
+    best_estimator: Any = None
+
+
+def search_result(search: Any, max_children: int | None = None) -> SearchResult | None:
+    """Read a fitted search; None if the estimator is not one.
+
+    Parameters
+    ----------
+    search : estimator
+        A search is what has a ``cv_results_`` with a ``params`` list: scikit-learn's and what follows its interface.
+    max_children : int, optional
+        So many of the best candidates only; all of them if not given.
+    """
+    results = getattr(search, "cv_results_", None)
+    if not isinstance(results, Mapping) or "params" not in results:
+        return None
+    found = SearchResult(table=_table(results), best_estimator=getattr(search, "best_estimator_", None))
+    best_score = getattr(search, "best_score_", None)
+    if best_score is not None:
+        found.metrics["best_cv_score"] = float(best_score)
+    best_index = getattr(search, "best_index_", None)
+    if best_index is not None:
+        found.metrics["best_index"] = float(best_index)
+        chosen = results["params"][best_index]
+        found.params = {_validate.safe_key(f"best_{key}"): text(value) for key, value in chosen.items()}
+    for name, values in _numbers(results).items():
+        if best_index is not None and name.startswith(("mean_test", "std_test")):
+            found.metrics[f"best_{name}"] = float(values[best_index])
+    found.children = _children(search, results, best_index, max_children)
+    return found
+
+
+def _children(
+    search: Any, results: Mapping[str, Any], best_index: int | None, max_children: int | None
+) -> list[Candidate]:
+    estimator = getattr(search, "estimator", None)
+    shared = {_validate.safe_key(key): value for key, value in params(estimator).items()}
+    tags = {"estimator_name": type(estimator).__name__, "estimator_class": class_name(estimator)}
+    columns = {name: values.tolist() for name, values in _numbers(results).items()}
+    tests = [values for name, values in columns.items() if name.startswith("mean_test")]
+    found = []
+    for index in _chosen(results, max_children):
+        own = {_validate.safe_key(key): text(value) for key, value in results["params"][index].items()}
+        nothing_scored = bool(tests) and all(math.isnan(values[index]) for values in tests)
+        label = ", ".join(f"{key}={value}" for key, value in own.items())
+        found.append(
+            Candidate(
+                name=f"candidate {index}: {label}".replace("\n", " ")[:_MAX_NAME],
+                params={**shared, **own},
+                metrics={name: values[index] for name, values in columns.items()},
+                tags={
+                    **tags,
+                    "fitbook.candidate": str(index),
+                    **({"fitbook.best_candidate": "true"} if index == best_index else {}),
+                },
+                status=RunStatus.FAILED if nothing_scored else RunStatus.FINISHED,
+            )
+        )
+    return found
+
+
+def _chosen(results: Mapping[str, Any], max_children: int | None) -> list[int]:
+    everything = list(range(len(results["params"])))
+    if max_children is None or max_children >= len(everything):
+        return everything
+    rank = next((results[name] for name in results if name.startswith("rank_test")), None)
+    if rank is None:
+        return everything[:max_children]
+    return sorted(sorted(everything, key=lambda index: rank[index])[:max_children])
+
+
+def _numbers(results: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of plain numbers, one value for each candidate."""
+    n = len(results["params"])
+    return {
+        str(name): values
+        for name, values in results.items()
+        if not name.startswith("param_")
+        and getattr(values, "shape", None) == (n,)
+        and getattr(getattr(values, "dtype", None), "kind", "") in "fiu"
+        and not hasattr(values, "mask")
+    }
+
+
+def _table(results: Mapping[str, Any]) -> Table:
+    columns: dict[str, Any] = {}
+    for name, values in results.items():
+        plain = name != "params" and not name.startswith("param_")
+        columns[name] = values if plain else [text(value) if value is not None else "None" for value in values]
+    return Table(columns, "cv_results")

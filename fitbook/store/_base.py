@@ -1,0 +1,171 @@
+"""The contract of every store of run data, written once: what holds for each method is in its docstring."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+
+from fitbook.entities import (
+    DatasetInput,
+    Experiment,
+    LoggedModel,
+    Metric,
+    PagedList,
+    Run,
+    RunDraft,
+    ViewType,
+)
+
+DEFAULT_EXPERIMENT_ID = "0"
+DEFAULT_EXPERIMENT_NAME = "Default"
+
+
+class Store(ABC):
+    """Experiments and runs, and what was logged to them.
+
+    *Threads and processes.* Every method may be called from several threads at once, and from several processes on the
+    same URI. *Atomicity.* A method writes all or nothing; when it returns, what it wrote is durable against the death
+    of the process and visible to every later read from anywhere. *Order.* Within one run, writes become visible in the
+    order in which they returned.
+
+    *Errors.* `NotFound` for an unknown id, `WrongState` for writing to something deleted, `InvalidValue` for a bad
+    name, key or value, `StoreUnavailable` when the store can't be reached: in each case nothing was written. Runs that
+    have ended may still be written to: metrics that are computed after the fit belong to it.
+
+    Ids are texts; times are whole milliseconds since the epoch.
+    """
+
+    # -- experiments -------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def create_experiment(
+        self, name: str, artifact_location: str | None = None, tags: Mapping[str, str] | None = None
+    ) -> str:
+        """Make an experiment and return its id; raises `AlreadyExists`, for a deleted one of that name too."""
+
+    @abstractmethod
+    def get_experiment(self, experiment_id: str) -> Experiment:
+        """Read an experiment, deleted or not."""
+
+    @abstractmethod
+    def get_experiment_by_name(self, name: str) -> Experiment | None:
+        """Read an experiment by its exact name, deleted or not; None if there is none."""
+
+    @abstractmethod
+    def search_experiments(
+        self,
+        view_type: int = ViewType.ACTIVE_ONLY,
+        max_results: int = 1000,
+        filter_string: str | None = None,
+        order_by: Sequence[str] | None = None,
+        page_token: str | None = None,
+    ) -> PagedList[Experiment]:
+        """List experiments, newest first unless ``order_by`` says otherwise."""
+
+    @abstractmethod
+    def rename_experiment(self, experiment_id: str, new_name: str) -> None:
+        """Give an active experiment another name."""
+
+    @abstractmethod
+    def delete_experiment(self, experiment_id: str) -> None:
+        """Mark an experiment and its active runs as deleted."""
+
+    @abstractmethod
+    def restore_experiment(self, experiment_id: str) -> None:
+        """Undo `delete_experiment`, for its runs too."""
+
+    @abstractmethod
+    def set_experiment_tag(self, experiment_id: str, key: str, value: str) -> None:
+        """Set or overwrite one tag of an active experiment."""
+
+    # -- runs --------------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def create_runs(self, drafts: Sequence[RunDraft]) -> None:
+        """Write any number of runs with all that belongs to them, in one transaction.
+
+        This is how a run begins, how a search writes its children, and how a store is filled in bulk.
+        """
+
+    @abstractmethod
+    def get_run(self, run_id: str) -> Run:
+        """Read a run, deleted or not."""
+
+    @abstractmethod
+    def find_runs(self, id_prefix: str, limit: int = 10) -> list[str]:
+        """List ids of runs that begin with this text."""
+
+    @abstractmethod
+    def update_run(
+        self, run_id: str, *, status: str | None = None, end_time: int | None = None, run_name: str | None = None
+    ) -> None:
+        """Change what is given."""
+
+    @abstractmethod
+    def delete_run(self, run_id: str) -> None:
+        """Mark a run as deleted; deleting twice is no error."""
+
+    @abstractmethod
+    def restore_run(self, run_id: str) -> None:
+        """Undo `delete_run`."""
+
+    @abstractmethod
+    def search_runs(
+        self,
+        experiment_ids: Sequence[str],
+        filter_string: str | None = None,
+        run_view_type: int = ViewType.ACTIVE_ONLY,
+        max_results: int = 1000,
+        order_by: Sequence[str] | None = None,
+        page_token: str | None = None,
+    ) -> PagedList[Run]:
+        """Find runs, newest first unless ``order_by`` says otherwise."""
+
+    # -- what runs hold ----------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def log_metric(self, run_id: str, metric: Metric) -> None:
+        """Add one point to a metric; the shortest way there is."""
+
+    @abstractmethod
+    def log_batch(
+        self,
+        run_id: str,
+        metrics: Sequence[Metric] = (),
+        params: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+        datasets: Iterable[DatasetInput] = (),
+    ) -> None:
+        """Write all of this to a run; a parameter that has another value already raises `ParamConflict`."""
+
+    @abstractmethod
+    def delete_tag(self, run_id: str, key: str) -> None:
+        """Remove one tag of a run; raises `NotFound` if it has none of that key."""
+
+    @abstractmethod
+    def get_metric_history(self, run_id: str, key: str) -> list[Metric]:
+        """Read every point of a metric, in the order in which they were written; empty for an unknown key."""
+
+    # -- models of runs ----------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def record_model(self, model: LoggedModel) -> None:
+        """Note that a run logged a model."""
+
+    @abstractmethod
+    def get_logged_model(self, model_id: str) -> LoggedModel:
+        """Read the note of one model."""
+
+    @abstractmethod
+    def list_logged_models(self, run_id: str) -> list[LoggedModel]:
+        """List the models that a run logged, oldest first."""
+
+    @abstractmethod
+    def latest_logged_model(self, artifact_path: str) -> LoggedModel | None:
+        """Read the note of the newest model that any active run logged under this path; None if there is none."""
+
+    # -- life cycle --------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release connections; the store opens them again when it is used."""

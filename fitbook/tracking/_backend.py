@@ -1,0 +1,139 @@
+"""Which store and registry are current, opened on first use."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from fitbook import settings
+from fitbook.artifacts import Artifacts, open_artifacts
+from fitbook.errors import NotFound
+from fitbook.registry import Registry, SqlRegistry
+from fitbook.store import DEFAULT_EXPERIMENT_ID, Store, directory_of, open_store, patience
+from fitbook.tracking._writer import writer
+
+__all__ = [
+    "Backend",
+    "choose_experiment",
+    "current",
+    "current_experiment_id",
+    "experiment_called",
+    "get_tracking_uri",
+    "is_tracking_uri_set",
+    "open_backend",
+    "patience",
+    "readable",
+    "set_tracking_uri",
+]
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One tracking URI, opened."""
+
+    uri: str
+    store: Store
+    registry: Registry
+
+    def artifacts(self, run_id: str) -> Artifacts:
+        """Open the place for the files of a run."""
+        return open_artifacts(self.store.get_run(run_id).info.artifact_uri)
+
+
+_lock = threading.RLock()
+_opened: dict[str, Backend] = {}
+_chosen_uri: str | None = None
+_chosen_experiment: tuple[str, str] | None = None
+
+
+def set_tracking_uri(uri: str | Path) -> None:
+    """Choose where runs and models are kept from now on.
+
+    Parameters
+    ----------
+    uri : str or Path
+        A folder (path or ``file:`` URI), or a database URL; ``""`` goes back to ``FITBOOK_TRACKING_URI``, or
+        ``./fitbook-runs``. Nothing is opened or made before it is used.
+
+    Raises
+    ------
+    InvalidValue
+        The URI is not one that fitbook knows.
+    """
+    global _chosen_uri
+    _chosen_uri = _absolute(uri) if str(uri) else None
+
+
+def get_tracking_uri() -> str:
+    """Tell where runs and models are kept."""
+    return _chosen_uri or _absolute(settings.TRACKING_URI.get())
+
+
+def is_tracking_uri_set() -> bool:
+    """Tell whether a tracking URI was chosen, by call or by environment."""
+    return _chosen_uri is not None or settings.TRACKING_URI.get() != settings.TRACKING_URI.default
+
+
+def current() -> Backend:
+    """Open what is current, for writing."""
+    return open_backend(get_tracking_uri())
+
+
+def readable() -> Backend:
+    """Open what is current after everything that this process has still to write is written."""
+    writer.flush()
+    return current()
+
+
+def open_backend(uri: str, *, create: bool = True) -> Backend:
+    """Open a tracking URI; one that is open already is used again."""
+    uri = _absolute(uri)
+    backend = _opened.get(uri)
+    if backend is None:
+        with _lock:
+            backend = _opened.get(uri)
+            if backend is None:
+                store = open_store(uri, create=create)
+                backend = _opened[uri] = Backend(uri, store, SqlRegistry(store.database))
+    return backend
+
+
+def choose_experiment(experiment_id: str) -> None:
+    """Make an experiment of the current store the one for new runs."""
+    global _chosen_experiment
+    _chosen_experiment = (get_tracking_uri(), experiment_id)
+
+
+def current_experiment_id() -> str:
+    """Give the experiment for new runs: the chosen one, that of the environment (made if new), or the default."""
+    uri = get_tracking_uri()
+    if _chosen_experiment is not None and _chosen_experiment[0] == uri:
+        return _chosen_experiment[1]
+    name = settings.EXPERIMENT_NAME.get()
+    return DEFAULT_EXPERIMENT_ID if name == settings.EXPERIMENT_NAME.default else experiment_called(name)
+
+
+def experiment_called(name: str) -> str:
+    """Give the id of an experiment by name; it is made if there is none, also when two processes ask at once."""
+    store = current().store
+    found = store.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return store.create_experiment(name)
+        except Exception:
+            found = store.get_experiment_by_name(name)
+            if found is None:
+                raise
+    if found.lifecycle_stage != "active":
+        raise NotFound(
+            "active experiment",
+            name,
+            hint="It is deleted: restore it with Client().restore_experiment(), or take another.",
+        )
+    return found.experiment_id
+
+
+def _absolute(uri: str | Path) -> str:
+    folder = directory_of(uri)
+    return str(uri) if folder is None else folder.as_uri()

@@ -1,0 +1,104 @@
+"""What surrounds a run: user, program, git commit, as MLflow's reserved tags. Starts no process."""
+
+from __future__ import annotations
+
+import functools
+import getpass
+import os
+import sys
+import uuid
+from pathlib import Path
+
+RUN_NAME = "mlflow.runName"
+PARENT_RUN_ID = "mlflow.parentRunId"
+NOTE = "mlflow.note.content"
+USER = "mlflow.user"
+AUTOLOGGING = "mlflow.autologging"
+LOGGED_MODELS = "mlflow.log-model.history"
+
+_ADJECTIVES = (
+    "able amber apt bold brave brisk calm clear clever deft eager early fair fond free fresh gentle glad golden happy "
+    "honest humble jolly keen kind light lively loyal lucky mellow merry mild neat nimble noble patient plain proud "
+    "quick quiet rapid ready rosy sharp silver smart snug steady still strong sunny swift tidy tranquil vivid warm wise"
+).split()
+_NOUNS = (
+    "acorn aspen badger beech birch bison brook canary cedar cliff clover comet condor coral crane cricket dune eagle "
+    "elm falcon fern finch fjord fox gecko glade grove gull harbor hare hawk heron ibis iris lark lichen lynx maple "
+    "marlin meadow merlin moss newt oak orchid otter owl panda pine plover quail raven reef river robin sable sparrow "
+    "stork swan thistle tiger trout tulip walrus willow wren"
+).split()
+
+
+def random_name() -> str:
+    """Make up a name that people can say; takes nothing from the program's random number generators."""
+    bits = uuid.uuid4().int
+    return f"{_ADJECTIVES[bits % len(_ADJECTIVES)]}-{_NOUNS[bits // 97 % len(_NOUNS)]}-{bits // 9973 % 1000}"
+
+
+@functools.cache
+def user_name() -> str:
+    """The name of the user that this process runs as."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return "unknown"
+
+
+def context_tags() -> dict[str, str]:
+    """Tags that every new run gets."""
+    return dict(_process_tags(tuple(sys.argv[:1]), os.getcwd() if _cwd_exists() else ""))
+
+
+@functools.lru_cache(maxsize=8)
+def _process_tags(argv: tuple[str, ...], cwd: str) -> dict[str, str]:
+    program = argv[0] if argv and argv[0] not in ("", "-c", "-m") else Path(sys.executable).name
+    notebook = "ipykernel" in sys.modules
+    tags = {
+        USER: user_name(),
+        "mlflow.source.name": os.environ.get("JPY_SESSION_NAME", program) if notebook else program,
+        "mlflow.source.type": "NOTEBOOK" if notebook else "LOCAL",
+    }
+    start = Path(program).absolute().parent if os.path.isfile(program) else Path(cwd)
+    commit, branch = _git_head(start)
+    if commit:
+        tags["mlflow.source.git.commit"] = commit
+    if branch:
+        tags["mlflow.source.git.branch"] = branch
+    return tags
+
+
+def _git_head(start: Path) -> tuple[str, str]:
+    """Read commit and branch from git's own files: asking git would cost a process."""
+    try:
+        for folder in (start, *start.parents):
+            git = folder / ".git"
+            if git.is_file():  # a worktree or submodule: the file names the real place
+                git = (folder / git.read_text().partition("gitdir:")[2].strip()).resolve()
+            if not (git / "HEAD").is_file():
+                continue
+            head = (git / "HEAD").read_text().strip()
+            if not head.startswith("ref: "):
+                return head, ""
+            ref = head[5:]
+            shared = git / (git / "commondir").read_text().strip() if (git / "commondir").is_file() else git
+            branch = ref.removeprefix("refs/heads/")
+            for place in (git / ref, shared / ref):
+                if place.is_file():
+                    return place.read_text().strip(), branch
+            packed = shared / "packed-refs"
+            if packed.is_file():
+                for line in packed.read_text().splitlines():
+                    if line.endswith(" " + ref):
+                        return line.split()[0], branch
+            return "", branch
+    except (OSError, UnicodeError):
+        pass
+    return "", ""
+
+
+def _cwd_exists() -> bool:
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,271 @@
+"""Models: the one place where runs, flavors and the registry meet."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fitbook import _validate
+from fitbook.entities import LoggedModel, ModelVersion
+from fitbook.errors import AlreadyExists, InvalidValue, ModelError, NotFound
+from fitbook.flavors import Snapshot, flavor_named, load_pyfunc, render, write
+from fitbook.models import Model, ModelSignature, describe_signature
+from fitbook.registry import ModelIdUri, PathUri, RunUri, parse
+from fitbook.tracking import _active, _context
+from fitbook.tracking._backend import Backend, current, current_experiment_id, readable
+from fitbook.tracking._run import ActiveRun, RunHandle, new_draft, now_ms, start
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What `log_model` made, or what `get_model_info` found."""
+
+    artifact_path: str
+    model_uri: str
+    model_id: str | None
+    run_id: str | None
+    flavors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    signature: ModelSignature | None = None
+    registered_model_version: int | None = None
+
+
+@dataclass(frozen=True)
+class PendingModel:
+    """A model whose bytes are frozen and whose id is known, while its files may still be on their way."""
+
+    run: RunHandle
+    path: str
+    model_id: str
+    flavor: str
+    snapshot: Snapshot
+    created: int
+    notes: tuple[str, ...] = ()
+
+    def write(self) -> dict[str, bytes]:
+        """Write the files, and note the model in the store; returns the files that were made here."""
+        files = render(self.snapshot, run_id=self.run.run_id, artifact_path=self.path, model_id=self.model_id)
+        artifacts = self.run.artifacts
+        for name, source in self.snapshot.sources.items():
+            for file in sorted(source.rglob("*")) if source.is_dir() else [source]:
+                if file.is_file():
+                    inside = f"{name}/{file.relative_to(source).as_posix()}" if file != source else name
+                    artifacts.put(f"{self.path}/{inside}", file)
+        for name, content in files.items():
+            artifacts.put(f"{self.path}/{name}", content)
+        size = sum(map(len, files.values()))
+        self.run.backend.store.record_model(
+            LoggedModel(
+                self.model_id, self.run.run_id, self.path, self.flavor, self.snapshot.sha256 or "", size, self.created
+            )
+        )
+        _note_for_mlflow(self.run)
+        return files
+
+    def register(self, name: str, **options: Any) -> ModelVersion:
+        """Make it a version of a registered model; the files may follow."""
+        uri = f"runs:/{self.run.run_id}/{self.path}"
+        return _new_version(self.run.backend, name, uri, self.run.run_id, self.model_id, **options)
+
+
+# Parameters of MLflow's log_model that steer what fitbook does not do: waiting, example inference, tracing.
+_WITHOUT_EFFECT = frozenset({"await_registration_for", "example_no_conversion", "infer_code_paths", "step"})
+
+
+def freeze_model(
+    run: RunHandle, flavor: str, model: Any, path: str, *, example: tuple[Any, Any] | None = None, **options: Any
+) -> PendingModel:
+    """Take the snapshot of a model for a run; writing its files is a second step, which can be done later.
+
+    ``example`` is a few rows of input and the output for them, from which the signature is inferred.
+    """
+    _validate.key("model", path)
+    notes: tuple[str, ...] = ()
+    if example is not None and example[0] is not None:
+        signature, why = describe_signature(*example)
+        options["signature"] = signature if signature is not None else False
+        if why:
+            notes = (f"signature: {why}",)
+    snapshot = flavor_named(flavor).snapshot(model, **options)
+    return PendingModel(run, path, f"m-{uuid.uuid4().hex}", flavor, snapshot, now_ms(), notes)
+
+
+def log_model(
+    flavor: str, model: Any, path: str, registered_model_name: str | None = None, **options: Any
+) -> ModelInfo:
+    """Save a model into the active run (one is begun if there is none), and register it if a name is given."""
+    pending = freeze_model(active_or_new_run(), flavor, model, path, **options)
+    pending.write()
+    version = pending.register(registered_model_name) if registered_model_name else None
+    return ModelInfo(
+        artifact_path=path,
+        model_uri=f"runs:/{pending.run.run_id}/{path}",
+        model_id=pending.model_id,
+        run_id=pending.run.run_id,
+        flavors=pending.snapshot.flavors,
+        signature=pending.snapshot.signature,
+        registered_model_version=version.version if version else None,
+    )
+
+
+def save_model(flavor: str, model: Any, path: str | Path, **options: Any) -> None:
+    """Save a model into a local folder, which must not exist yet or be empty."""
+    write(flavor_named(flavor).snapshot(model, **options), Path(path))
+
+
+def load_model(model_uri: str | Path, flavor: str | None = None) -> Any:
+    """Load a model by URI: as the object of a flavor, or, without one, behind pyfunc's uniform ``predict``."""
+    folder = local_folder(model_uri)
+    if flavor is None:
+        return load_pyfunc(folder)
+    described = Model.load(folder)
+    config = described.flavors.get(flavor)
+    if config is None:
+        raise ModelError(
+            f"The model {str(model_uri)!r} has no flavor {flavor!r}; it has {', '.join(described.flavors)}. Load it with "
+            "the matching module, or with fitbook.pyfunc.load_model()."
+        )
+    return flavor_named(flavor).load(folder, config)
+
+
+def model_path(artifact_path: str | None, name: str | None) -> str:
+    """Choose between MLflow 2's and 3's name for a model's place in its run."""
+    if artifact_path is not None and name is not None and artifact_path != name:
+        raise InvalidValue(f"Both artifact_path={artifact_path!r} and name={name!r} are given; they mean the same.")
+    return artifact_path or name or "model"
+
+
+def checked_options(code_paths: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Drop MLflow's options that change nothing here, and refuse those that would be silently missing."""
+    if code_paths:
+        raise InvalidValue("code_paths is not supported yet: install your own modules where the model is loaded.")
+    return {key: value for key, value in options.items() if key not in _WITHOUT_EFFECT}
+
+
+def get_model_info(model_uri: str | Path) -> ModelInfo:
+    """Read what is written about a model, without loading it."""
+    described = Model.load(local_folder(model_uri))
+    return ModelInfo(
+        artifact_path=described.artifact_path or "",
+        model_uri=str(model_uri),
+        model_id=described.model_id,
+        run_id=described.run_id,
+        flavors=described.flavors,
+        signature=described.signature,
+    )
+
+
+def register_model(
+    model_uri: str, name: str, *, tags: Mapping[str, Any] | None = None, description: str = ""
+) -> ModelVersion:
+    """Make a logged model a new version of a registered model.
+
+    Parameters
+    ----------
+    model_uri : str
+        ``runs:/<run_id>/<path>``, ``models:/<model_id>``, or another URI of a model that exists.
+    name : str
+        The registered model; it is made if there is none.
+    tags : mapping, optional
+        Tags of the version.
+    description : str, optional
+        Of the version.
+
+    Raises
+    ------
+    NotFound
+        There is no model at ``model_uri``.
+    InvalidValue
+        The URI or the name breaks a rule.
+    """
+    backend = readable()
+    parsed = parse(model_uri)
+    folder = local_folder(model_uri)
+    if not (folder / "MLmodel").is_file():
+        raise NotFound("model", str(model_uri), hint="The folder holds no MLmodel file.")
+    described = Model.load(folder)
+    source = str(parsed)
+    if isinstance(parsed, (RunUri, ModelIdUri)) and described.run_id and described.artifact_path:
+        source = f"runs:/{described.run_id}/{described.artifact_path}"
+    return _new_version(
+        backend, name, source, described.run_id or "", described.model_id, tags=tags, description=description
+    )
+
+
+def local_folder(model_uri: str | Path) -> Path:
+    """Give the local folder of a model, by any kind of model URI."""
+    uri = parse(model_uri)
+    if isinstance(uri, PathUri):
+        return uri.path
+    backend = readable()
+    if isinstance(uri, RunUri):
+        run_id = uri.run_id or _latest_run(backend, uri.path)
+        return RunHandle(backend, run_id).artifacts.local_path(uri.path)
+    if isinstance(uri, ModelIdUri):
+        logged = backend.store.get_logged_model(uri.model_id)
+        return RunHandle(backend, logged.run_id).artifacts.local_path(logged.artifact_path)
+    return local_folder(backend.registry.resolve(uri).source)
+
+
+def active_or_new_run() -> ActiveRun:
+    """Give the active run; begins one if there is none, as MLflow does."""
+    return _active.innermost() or start(current(), new_draft(current_experiment_id()))
+
+
+def _latest_run(backend: Backend, path: str) -> str:
+    mine = _active.last_run_id()
+    if mine is not None and any(m.artifact_path == path for m in backend.store.list_logged_models(mine)):
+        return mine
+    newest = backend.store.latest_logged_model(path)
+    if newest is None:
+        raise NotFound("model", f"runs:/latest/{path}", hint=f"No run in {backend.uri} has logged a model as {path!r}.")
+    return newest.run_id
+
+
+def _new_version(
+    backend: Backend,
+    name: str,
+    source: str,
+    run_id: str,
+    model_id: str | None,
+    tags: Mapping[str, Any] | None = None,
+    description: str = "",
+) -> ModelVersion:
+    try:
+        backend.registry.get_registered_model(name)
+    except NotFound:
+        with contextlib.suppress(AlreadyExists):  # another process was faster
+            backend.registry.create_registered_model(name)
+    return backend.registry.create_model_version(
+        name,
+        source,
+        run_id=run_id,
+        model_id=model_id,
+        tags={key: str(value) for key, value in (tags or {}).items()},
+        description=description,
+    )
+
+
+def _note_for_mlflow(run: RunHandle) -> None:
+    # MLflow's clients and UI find a run's models in this tag.
+    store = run.backend.store
+    notes = [
+        {
+            "run_id": run.run_id,
+            "artifact_path": logged.artifact_path,
+            "model_uuid": logged.model_id,
+            "utc_time_created": _iso(logged.creation_timestamp),
+            "flavors": {logged.flavor: {}, "python_function": {}},
+        }
+        for logged in store.list_logged_models(run.run_id)
+    ]
+    store.log_batch(run.run_id, tags={_context.LOGGED_MODELS: json.dumps(notes)})
+
+
+def _iso(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")

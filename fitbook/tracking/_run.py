@@ -1,0 +1,364 @@
+"""Every verb on one run: `RunHandle` by id, `ActiveRun` for the one that ``start_run`` returns."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from fitbook import _validate
+from fitbook.artifacts import Artifacts
+from fitbook.entities import (
+    DatasetInput,
+    FileInfo,
+    LifecycleStage,
+    Metric,
+    Run,
+    RunData,
+    RunDraft,
+    RunInfo,
+    RunInputs,
+    RunStatus,
+)
+from fitbook.errors import InvalidValue, NotFound, WrongState
+from fitbook.tracking import _active, _context
+from fitbook.tracking._backend import Backend
+from fitbook.tracking._writer import Job, writer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def new_draft(
+    experiment_id: str,
+    run_name: str | None = None,
+    *,
+    parent_run_id: str | None = None,
+    tags: Mapping[str, Any] | None = None,
+    description: str | None = None,
+    start_time: int | None = None,
+) -> RunDraft:
+    """Prepare a run that is not written yet, with its id, name and the tags of its surroundings."""
+    everything = _context.context_tags()
+    if parent_run_id is not None:
+        everything[_context.PARENT_RUN_ID] = parent_run_id
+    if description is not None:
+        everything[_context.NOTE] = description
+    everything.update((_validate.key("tag", key), str(value)) for key, value in (tags or {}).items())
+    return RunDraft(
+        experiment_id=experiment_id,
+        run_id=uuid.uuid4().hex,
+        run_name=run_name or everything.get(_context.RUN_NAME) or _context.random_name(),
+        user_id=everything[_context.USER],
+        start_time=now_ms() if start_time is None else start_time,
+        tags=everything,
+    )
+
+
+class RunHandle:
+    """What can be done to the run of an id; reads nothing before it is used.
+
+    Parameters
+    ----------
+    backend : Backend
+        Where the run is kept.
+    run_id : str
+        The run's id.
+    """
+
+    def __init__(self, backend: Backend, run_id: str) -> None:
+        self.backend = backend
+        self.run_id = run_id
+        self._artifacts: Artifacts | None = None
+
+    # -- params, metrics, tags ---------------------------------------------------------------------------------------
+
+    def log_param(self, key: str, value: Any) -> Any:
+        """Write one parameter and return its value; see `fitbook.log_param`."""
+        self.backend.store.log_batch(self.run_id, params={_validate.key("parameter", key): _text(value)})
+        return value
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Write parameters; all or none."""
+        if params:
+            self.backend.store.log_batch(self.run_id, params={k: _text(v) for k, v in _mapping("params", params)})
+
+    def log_metric(self, key: str, value: float, step: int | None = None, timestamp: int | None = None) -> None:
+        """Add one point to a metric; see `fitbook.log_metric`."""
+        number = _validate.metric_value(key, value)
+        moment = now_ms() if timestamp is None else int(timestamp)
+        self.backend.store.log_metric(self.run_id, Metric(key, number, moment, _validate.step(step)))
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None, timestamp: int | None = None) -> None:
+        """Add one point to each of several metrics; all or none."""
+        if metrics:
+            moment, place = now_ms() if timestamp is None else int(timestamp), _validate.step(step)
+            points = [Metric(k, _validate.metric_value(k, v), moment, place) for k, v in _mapping("metrics", metrics)]
+            self.backend.store.log_batch(self.run_id, metrics=points)
+
+    def set_tag(self, key: str, value: Any) -> None:
+        """Set or overwrite one tag."""
+        self.backend.store.log_batch(self.run_id, tags={_validate.key("tag", key): _text(value)})
+
+    def set_tags(self, tags: Mapping[str, Any]) -> None:
+        """Set or overwrite tags; all or none."""
+        if tags:
+            self.backend.store.log_batch(self.run_id, tags={k: _text(v) for k, v in _mapping("tags", tags)})
+
+    def delete_tag(self, key: str) -> None:
+        """Remove one tag."""
+        self.backend.store.delete_tag(self.run_id, key)
+
+    def log_batch(
+        self,
+        metrics: Sequence[Metric] = (),
+        params: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+        datasets: Iterable[DatasetInput] = (),
+    ) -> None:
+        """Write all of this in one transaction."""
+        self.backend.store.log_batch(self.run_id, metrics, params, tags, datasets)
+
+    # -- files -------------------------------------------------------------------------------------------------------
+
+    @property
+    def artifacts(self) -> Artifacts:
+        """The place for the run's files."""
+        if self._artifacts is None:
+            self._artifacts = self.backend.artifacts(self.run_id)
+        return self._artifacts
+
+    def log_artifact(self, local_path: str | Path, artifact_path: str | None = None) -> None:
+        """Copy a local file, or a folder with all in it, into the run; see `fitbook.log_artifact`."""
+        source = Path(local_path)
+        if source.is_dir():
+            self.log_artifacts(source, f"{artifact_path}/{source.name}" if artifact_path else source.name)
+            return
+        if not source.is_file():
+            raise NotFound("local file", str(local_path), hint=f"Looked from {Path.cwd()}.")
+        self.artifacts.put(f"{artifact_path}/{source.name}" if artifact_path else source.name, source)
+
+    def log_artifacts(self, local_dir: str | Path, artifact_path: str | None = None) -> None:
+        """Copy everything in a local folder into the run; see `fitbook.log_artifacts`."""
+        folder = Path(local_dir)
+        if not folder.is_dir():
+            raise NotFound("local folder", str(local_dir), hint=f"Looked from {Path.cwd()}.")
+        for file in sorted(folder.rglob("*")):
+            if file.is_symlink():
+                raise InvalidValue(f"{file} is a symbolic link, which is refused; copy what it points to.")
+            if file.is_file():
+                path = file.relative_to(folder).as_posix()
+                self.artifacts.put(f"{artifact_path}/{path}" if artifact_path else path, file)
+
+    def log_text(self, text: str, artifact_file: str) -> None:
+        """Write text as a file of the run."""
+        self.artifacts.put(artifact_file, str(text).encode())
+
+    def log_dict(self, dictionary: Any, artifact_file: str) -> None:
+        """Write a dictionary (or list) as JSON, or as YAML if the file is called ``.yml`` or ``.yaml``."""
+        if artifact_file.endswith((".yml", ".yaml")):
+            import yaml  # noqa: PLC0415
+
+            text = yaml.safe_dump(json.loads(json.dumps(dictionary, default=str)), sort_keys=False, allow_unicode=True)
+        else:
+            text = json.dumps(dictionary, indent=2, default=str, ensure_ascii=False)
+        self.log_text(text, artifact_file)
+
+    def log_figure(self, figure: Any, artifact_file: str, *, save_kwargs: Mapping[str, Any] | None = None) -> None:
+        """Write a matplotlib figure in the format of the file's ending, or a plotly figure as HTML or image."""
+        ending = artifact_file.rpartition(".")[2].lower()
+        if hasattr(figure, "savefig"):
+            buffer = io.BytesIO()
+            figure.savefig(buffer, **{"format": ending, **(save_kwargs or {})})
+            self.artifacts.put(artifact_file, buffer.getvalue())
+        elif hasattr(figure, "to_html") and hasattr(figure, "to_image"):
+            options = dict(save_kwargs or {})
+            if ending == "html":
+                self.log_text(figure.to_html(**{"include_plotlyjs": True, **options}), artifact_file)
+            else:
+                self.artifacts.put(artifact_file, figure.to_image(format=ending, **options))
+        else:
+            raise InvalidValue(
+                f"log_figure got a {type(figure).__name__}; give a matplotlib or plotly figure (not its axes)."
+            )
+
+    def log_table(self, data: Mapping[str, Any] | pd.DataFrame, artifact_file: str) -> None:
+        """Write a table as JSON; rows are added to a table of that name that is there already."""
+        import pandas as pd  # noqa: PLC0415
+
+        if not artifact_file.endswith(".json"):
+            raise InvalidValue(f"The table {artifact_file!r} must be called .json.")
+        if isinstance(data, pd.DataFrame):
+            frame = data
+        elif isinstance(data, Mapping):
+            scalar = all(not isinstance(v, (list, tuple)) and not hasattr(v, "__array__") for v in data.values())
+            frame = pd.DataFrame([dict(data)] if scalar else dict(data))
+        else:
+            raise InvalidValue(f"log_table got a {type(data).__name__}; give a DataFrame, or a dict of columns.")
+        with_old = self._read_table(artifact_file)
+        if with_old is not None:
+            frame = pd.concat([with_old, frame], ignore_index=True)
+        self.log_text(frame.to_json(orient="split", index=False, date_format="iso"), artifact_file)
+
+    def _read_table(self, artifact_file: str) -> pd.DataFrame | None:
+        import pandas as pd  # noqa: PLC0415
+
+        try:
+            content = self.artifacts.read(artifact_file)
+        except NotFound:
+            return None
+        return pd.read_json(io.BytesIO(content), orient="split")
+
+    def list_artifacts(self, path: str | None = None) -> list[FileInfo]:
+        """List what is directly inside a folder of the run."""
+        writer.flush()
+        return self.artifacts.list(path or "")
+
+    # -- life cycle --------------------------------------------------------------------------------------------------
+
+    def read(self) -> Run:
+        """Read the run as it is now, everything pending in this process included."""
+        writer.flush()
+        return self.backend.store.get_run(self.run_id)
+
+    def soon(self, job: Job, size: int = 0) -> None:
+        """Let the background writer do a job of this run, holding ``size`` bytes until then."""
+        writer.soon(_counted(self.run_id, job), size)
+
+    def later(self, job: Job, size: int = 0) -> None:
+        """Like `soon`, but when no fit is going on."""
+        writer.later(_counted(self.run_id, job), size)
+
+    def end(self, status: str = RunStatus.FINISHED, end_time: int | None = None) -> None:
+        """End the run as of now, or ``end_time``; it shows once what the run has still to write is written."""
+        moment = now_ms() if end_time is None else end_time
+
+        def write() -> None:
+            self.backend.store.update_run(self.run_id, status=status, end_time=moment)
+
+        if _pending[self.run_id]:
+            writer.later(write)
+        else:
+            write()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RunHandle) and other.run_id == self.run_id and other.backend is self.backend
+
+    def __hash__(self) -> int:
+        return hash(self.run_id)
+
+
+class ActiveRun(RunHandle):
+    """The run that ``start_run`` began; leaving its ``with`` block ends it.
+
+    Besides the verbs it has what MLflow's has: ``info``, ``data`` and ``inputs``, which are read when they are asked
+    for and so are never stale.
+    """
+
+    @property
+    def info(self) -> RunInfo:
+        """Who, when, where."""
+        return self.backend.store.get_run(self.run_id).info
+
+    @property
+    def data(self) -> RunData:
+        """Latest metrics, params and tags."""
+        return self.read().data
+
+    @property
+    def inputs(self) -> RunInputs:
+        """Data sets that the run used."""
+        return self.read().inputs
+
+    def to_dictionary(self) -> dict[str, Any]:
+        """Give ``info`` and ``data`` as plain dictionaries."""
+        run = self.read()
+        info = {name: getattr(run.info, name) for name in RunInfo.__slots__}
+        return {"info": info, "data": {name: dict(getattr(run.data, name)) for name in RunData.__slots__}}
+
+    def __enter__(self) -> ActiveRun:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            status = RunStatus.FINISHED
+        elif issubclass(kind, Exception):
+            status = RunStatus.FAILED
+        else:
+            status = RunStatus.KILLED
+        if _active.pop(self) is not None:
+            self.end(status)
+
+    def __repr__(self) -> str:
+        return f"<ActiveRun: {self.run_id}>"
+
+
+def start(backend: Backend, draft: RunDraft) -> ActiveRun:
+    """Write a draft, and make it the innermost active run."""
+    backend.store.create_runs([draft])
+    run = ActiveRun(backend, draft.run_id)
+    _active.push(run)
+    return run
+
+
+def resume(backend: Backend, run_id: str, run_name: str | None, tags: Mapping[str, Any] | None) -> ActiveRun:
+    """Make a run that exists the innermost active one, and RUNNING again."""
+    info = backend.store.get_run(run_id).info
+    if info.lifecycle_stage != LifecycleStage.ACTIVE:
+        raise WrongState(f"The run {run_id} is deleted; restore it with Client().restore_run() before resuming it.")
+    backend.store.update_run(run_id, status=RunStatus.RUNNING, run_name=run_name)
+    run = ActiveRun(backend, run_id)
+    if tags:
+        run.set_tags(tags)
+    _active.push(run)
+    return run
+
+
+# How many jobs of each run the background writer has still to do.
+_pending: Counter[str] = Counter()
+_pending_lock = threading.Lock()
+
+
+def _counted(run_id: str, job: Job) -> Job:
+    with _pending_lock:
+        _pending[run_id] += 1
+
+    def counted() -> None:
+        try:
+            job()
+        finally:
+            with _pending_lock:
+                _pending[run_id] -= 1
+                if _pending[run_id] <= 0:
+                    del _pending[run_id]
+
+    return counted
+
+
+def _text(value: Any) -> str:
+    try:
+        return str(value)
+    except Exception as error:
+        raise InvalidValue(
+            f"The value is a {type(value).__name__} that can't be turned into text: {error!r}."
+        ) from error
+
+
+def _mapping(what: str, values: Any) -> Iterable[tuple[Any, Any]]:
+    if not isinstance(values, Mapping):
+        raise InvalidValue(f"log_{what} got a {type(values).__name__}; give a dictionary.")
+    return values.items()

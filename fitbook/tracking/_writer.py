@@ -1,0 +1,157 @@
+"""The background writer: draws figures and writes files after ``fit`` has returned.
+
+One thread, two queues. *Soon* is written at once; *later* (figures, and the end of a run) waits until no fit has been
+going on for a moment, so that a loop of fits does not share its interpreter with the drawing of figures. Both are
+bounded together: what does not fit any more is done by the caller itself. Reading the record waits for `flush`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from fitbook import settings
+from fitbook._log import logger
+
+Job = Callable[[], None]
+
+QUIET_SECONDS = 0.05
+MAX_JOBS = 2000
+
+
+class Writer:
+    """Runs jobs on a thread of its own, in order; a job that raises is logged and the next one runs."""
+
+    def __init__(self) -> None:
+        self._reset()
+        atexit.register(self._at_exit)
+        os.register_at_fork(after_in_child=self._reset)
+
+    def soon(self, job: Job, size: int = 0) -> None:
+        """Run ``job``, which holds ``size`` bytes until then, as soon as the thread is free."""
+        self._put(self._soon, job, size)
+
+    def later(self, job: Job, size: int = 0) -> None:
+        """Run ``job`` when no fit is going on, or when somebody waits for it; after everything put before."""
+        self._put(self._later, job, size)
+
+    @contextlib.contextmanager
+    def busy(self) -> Iterator[None]:
+        """Mark that a fit is going on."""
+        with self._changed:
+            self._fits += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._fits -= 1
+                self._last_fit = time.monotonic()
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until everything put so far is done; False if ``timeout`` seconds were not enough."""
+        if not self._unfinished or getattr(self._here, "in_job", False):
+            return True
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._changed:
+            self._waiting += 1
+            self._changed.notify_all()
+            try:
+                while self._unfinished:
+                    left = None if deadline is None else deadline - time.monotonic()
+                    if (left is not None and left <= 0) or not self._alive():
+                        break
+                    self._changed.wait(left)
+            finally:
+                self._waiting -= 1
+        if self._unfinished and (deadline is None or time.monotonic() < deadline):
+            self._run_here()
+        return not self._unfinished
+
+    def _reset(self) -> None:
+        self._soon: deque[tuple[Job, int]] = deque()
+        self._later: deque[tuple[Job, int]] = deque()
+        self._changed = threading.Condition(threading.Lock())
+        self._thread: threading.Thread | None = None
+        self._unfinished = 0
+        self._bytes = 0
+        self._fits = 0
+        self._waiting = 0
+        self._last_fit = 0.0
+        self._here = threading.local()
+        self._limit = int(settings.PENDING_MB.get() * 1e6)
+
+    def _put(self, queue: deque[tuple[Job, int]], job: Job, size: int) -> None:
+        while self._unfinished and (self._bytes + size > self._limit or self._unfinished >= MAX_JOBS):
+            if not self._step(wait=False):
+                # The thread has the last job in hand: its room comes free when that is done.
+                with self._changed:
+                    if self._alive() and self._unfinished:
+                        self._changed.wait(0.05)
+        with self._changed:
+            queue.append((job, size))
+            self._unfinished += 1
+            self._bytes += size
+            if not self._alive():
+                thread = threading.Thread(target=self._loop, name="fitbook-writer", daemon=True)
+                # At interpreter exit no thread can be started any more; flush() then does the work itself.
+                with contextlib.suppress(RuntimeError):
+                    thread.start()
+                    self._thread = thread
+            self._changed.notify_all()
+
+    def _alive(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def _loop(self) -> None:
+        while True:
+            self._step(wait=True)
+
+    def _run_here(self) -> None:
+        while self._step(wait=False):
+            pass
+
+    def _step(self, *, wait: bool) -> bool:
+        """Do one job; without ``wait``, return False if there is none to take."""
+        with self._changed:
+            while True:
+                queue = self._soon or (self._later if not wait or self._is_quiet() else None)
+                if queue:
+                    job, size = queue.popleft()
+                    break
+                if not wait:
+                    return False
+                self._changed.wait(QUIET_SECONDS if self._later else None)
+        self._here.in_job = True
+        try:
+            job()
+        except BaseException:
+            logger.exception("a background write failed")
+        finally:
+            self._here.in_job = False
+            del job
+            with self._changed:
+                self._unfinished -= 1
+                self._bytes -= size
+                self._changed.notify_all()
+        return True
+
+    def _is_quiet(self) -> bool:
+        return self._waiting > 0 or (self._fits == 0 and time.monotonic() - self._last_fit > QUIET_SECONDS)
+
+    def _at_exit(self) -> None:
+        seconds = settings.EXIT_TIMEOUT.get()
+        if not self.flush(seconds):
+            logger.error(
+                "%d writes were not finished %g seconds after the program's end and are lost; the runs that they "
+                "belong to stay RUNNING. FITBOOK_EXIT_TIMEOUT allows more time.",
+                self._unfinished,
+                seconds,
+            )
+
+
+writer = Writer()
