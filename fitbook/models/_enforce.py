@@ -181,21 +181,15 @@ def _enforce_columns(frame: Any, schema: Schema) -> Any:
         if frame.shape[1] > len(present.intersection(names)):
             raise SchemaMismatch("The input has several columns of one name.")
     specs = schema.input_dict()
-    changed = {}
+    result = frame
     for position, dtype in enumerate(frame.dtypes.tolist()):
         spec: Any = specs[frame.columns[position]] if schema.has_input_names() else schema.inputs[position]
-        if not _fits(dtype, spec.type if isinstance(spec.type, DataType) else None):
-            changed[position] = _cast_column(frame.iloc[:, position], spec)
-    changed = {i: column for i, column in changed.items() if column.dtype != frame.dtypes.iloc[i]}
-    return _replaced(frame, changed) if changed else frame
-
-
-def _replaced(frame: Any, changed: dict[int, Any]) -> Any:
-    import pandas as pd  # noqa: PLC0415
-
-    columns = [changed[i] if i in changed else frame.iloc[:, i] for i in range(frame.shape[1])]
-    result = pd.concat(columns, axis=1)
-    result.columns = frame.columns
+        if _fits(dtype, spec.type if isinstance(spec.type, DataType) else None):
+            continue
+        column = _cast_column(frame.iloc[:, position], spec)
+        if column.dtype != dtype:
+            result = frame.copy(deep=False) if result is frame else result
+            result.isetitem(position, column)
     return result
 
 
@@ -231,9 +225,11 @@ def _cast_column(column: Any, spec: Any) -> Any:
         return _to_datetime(column, spec)
     if wanted in NUMPY_NAME and getattr(dtype, "kind", "?") in "biuf":
         target = np.dtype(NUMPY_NAME[wanted])
-        if lossless(column.dropna().to_numpy(dtype=getattr(dtype, "numpy_dtype", None)), target):
+        plain = isinstance(dtype, np.dtype)
+        values = column.to_numpy() if plain else column.dropna().to_numpy(dtype=getattr(dtype, "numpy_dtype", None))
+        if lossless(values, target):
             # Nullable columns keep their missing values, and so stay as they are.
-            return column.astype(target) if isinstance(dtype, np.dtype) else column
+            return column.astype(target) if plain else column
         hint = ""
         if dtype.kind == "f" and target.kind in "iu" and column.hasnans:
             hint = (

@@ -56,8 +56,10 @@ def test_optional_columns_may_be_missing():
 
 
 def test_integers_become_floats_where_floats_are_wanted():
-    came = enforce_schema(FRAME.astype({"a": "int64"}), schema_of(FRAME))
-    pd.testing.assert_frame_equal(came, FRAME)
+    integers = FRAME.astype({"a": "int64"})
+    before = integers.copy()
+    pd.testing.assert_frame_equal(enforce_schema(integers, schema_of(FRAME)), FRAME)
+    pd.testing.assert_frame_equal(integers, before)
 
 
 @pytest.mark.parametrize(
