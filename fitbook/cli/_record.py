@@ -66,14 +66,11 @@ def experiments(store: Store, names: tuple[str, ...] = ()) -> list[Experiment]:
     NotFound
         One of them does not exist.
     """
-    every: list[Experiment] = []
-    token: str | None = None
-    while token is not None or not every:
-        page = store.search_experiments(ViewType.ACTIVE_ONLY, page_token=token)
+    page = store.search_experiments(ViewType.ACTIVE_ONLY)
+    every = list(page)
+    while page.token:
+        page = store.search_experiments(ViewType.ACTIVE_ONLY, page_token=page.token)
         every += page
-        token = page.token
-        if token is None:
-            break
     if not names:
         return every
     by_key = {e.experiment_id: e for e in every} | {e.name: e for e in every}

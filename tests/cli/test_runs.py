@@ -89,6 +89,15 @@ def test_names_cannot_control_the_terminal(fitbook: Call, backend: Backend, draf
     assert "\\x1b[2Jgone\\nnext" in output
 
 
+def test_list_knows_every_experiment_of_many(fitbook: Call, backend: Backend, draft: Draft) -> None:
+    with backend.store.database.write() as connection:  # type: ignore[attr-defined]
+        row = "INSERT INTO experiments (id, name, artifact_location, lifecycle_stage, creation_time, last_update_time)"
+        connection.exec_driver_sql(f"{row} VALUES (?, ?, '', 'active', 1, 1)", [(n, f"e{n}") for n in range(1, 1500)])
+    backend.store.create_runs([draft(1), draft(2, experiment_id="1499")])
+    assert names(fitbook("runs", "list").output) == ["run-2", "run-1"]
+    assert names(fitbook("runs", "list", "-e", "e1499").output) == ["run-2"]
+
+
 # -- show
 
 
