@@ -1,0 +1,63 @@
+"""scikit-learn's HTML diagram of an estimator, drawn from an outline so that it costs and calls next to nothing."""
+
+from __future__ import annotations
+
+import html as _html
+from typing import Any
+
+from fitbook.autolog.sklearn._params import MASK, secrets_in
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="UTF-8"/><title>{title}</title></head>
+<body>
+{body}
+</body>
+</html>
+"""
+
+
+def outline(estimator: Any) -> Any:
+    """An unfitted stand-in of the same class and parameters, nested ones included.
+
+    scikit-learn's diagram of a fitted estimator evaluates every property that it has: 80 ms for a forest of 200
+    trees, code of the user's, and a filter on the process's warnings meanwhile. Of an outline it shows parameters only.
+    Nothing is copied but references, no constructor is called, and what happens to the estimator later does not show,
+    so that the diagram may be drawn on another thread.
+    """
+    return _outline(estimator, 0)
+
+
+def html(estimator: Any) -> str:
+    """scikit-learn's diagram of an estimator (or of its `outline`) as a page of its own.
+
+    Values of secret parameters are struck out. An estimator that can't be drawn is a page with its class name.
+    """
+    name = type(estimator).__name__
+    try:
+        from sklearn.utils import estimator_html_repr  # noqa: PLC0415
+
+        body = str(estimator_html_repr(_outline(estimator, 0)))
+        for secret in secrets_in(estimator):
+            for spelling in {secret, _html.escape(secret), repr(secret)[1:-1], _html.escape(repr(secret)[1:-1])}:
+                body = body.replace(spelling, MASK)
+    except Exception as error:
+        body = f"<p>{_html.escape(name)} can't be drawn: {_html.escape(type(error).__name__)}</p>"
+    return _PAGE.format(title=_html.escape(name), body=body)
+
+
+def _outline(value: Any, depth: int) -> Any:
+    cls = type(value)
+    if depth > 20:
+        return value
+    if cls in (list, tuple) and len(value) <= 1_000:
+        return cls(_outline(v, depth + 1) for v in value)
+    if cls is dict and len(value) <= 1_000:
+        return {k: _outline(v, depth + 1) for k, v in value.items()}
+    if not (hasattr(cls, "get_params") and hasattr(cls, "fit") and hasattr(value, "__dict__")):
+        return value
+    hollow = object.__new__(cls)
+    for name, attribute in value.__dict__.items():
+        if not name.startswith("_") and not name.endswith("_"):  # what is learnt ends in "_" by convention
+            hollow.__dict__[name] = _outline(attribute, depth + 1)
+    return hollow

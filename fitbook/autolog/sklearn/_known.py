@@ -1,0 +1,139 @@
+"""Whose code would run if this estimator predicted: only known libraries', or also the user's?
+
+fitbook calls ``predict`` and the like on its own initiative. That is harmless for a library it knows, and none of its
+business for a class or function of the user's, which may be slow, count its calls, or talk to the world.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import Any
+
+LIBRARIES = frozenset({"sklearn", "xgboost", "lightgbm", "catboost", "imblearn"})
+
+# Data, not behaviour of the user's: objects of these packages may sit in an estimator. ``builtins`` holds functions
+# too (``eval``), but nobody's own.
+_HARMLESS = LIBRARIES | {"builtins", "numpy", "scipy", "pandas", "polars", "pyarrow", "joblib", "threadpoolctl"}
+_HARMLESS |= {"collections", "datetime", "decimal", "fractions", "functools", "numbers", "operator", "math", "pathlib"}
+_HARMLESS |= {"re", "uuid", "zoneinfo", "array", "random", "types", "copyreg", "enum", "itertools", "string", "_thread"}
+
+_OPAQUE = frozenset({"pandas", "polars", "pyarrow"})  # tables: large inside, and all data
+
+# Attributes that take part in fitting only. Walking them would only blame predictions for a callback or a splitter.
+_FIT_ONLY = frozenset(
+    {"cv", "scoring", "scorer_", "cv_results_", "memory", "random_state", "random_state_", "callbacks", "verbose"}
+    | {"refit", "param_grid", "param_distributions", "error_score", "monitor", "_skl_callbacks", "_callbacks"}
+)
+
+# Classes of scikit-learn's that draw when they predict or transform, and the parameter that makes them.
+_DRAWS: dict[str, tuple[str, tuple[object, ...]]] = {
+    "DummyClassifier": ("strategy", ("stratified", "uniform")),
+    "IterativeImputer": ("sample_posterior", (True,)),
+}
+
+_COUNTING = frozenset({"sklearn.neighbors._kd_tree", "sklearn.neighbors._ball_tree"})
+
+_SCALARS = frozenset({str, int, float, bool, complex, bytes, type(None), type(Ellipsis), range, slice})
+_MAX_DEPTH = 30
+
+
+def is_known_class(cls: type) -> bool:
+    """Whether a class belongs to a library of which fitbook calls methods."""
+    return _top(getattr(cls, "__module__", None)) in LIBRARIES
+
+
+def unknown_part(estimator: object) -> str | None:
+    """The first part of an estimator that no known library wrote.
+
+    Parameters
+    ----------
+    estimator : object
+        A fitted estimator; pipelines, ensembles, searches and callables among the parameters are looked into.
+
+    Returns
+    -------
+    str or None
+        Name of the class or function of the user's, or None if predicting runs code of known libraries only.
+    """
+    if not is_known_class(type(estimator)):
+        return type(estimator).__qualname__
+    return _look(estimator, {}, 0)
+
+
+@contextmanager
+def unchanged(estimator: object) -> Iterator[None]:
+    """Predict within this: scikit-learn's search trees count their look-ups, and the counts are part of a pickle.
+
+    Parameters
+    ----------
+    estimator : object
+        Of which `unknown_part` is None.
+    """
+    seen: dict[int, Any] = {}
+    _look(estimator, seen, 0)
+    trees = [part for part in seen.values() if type(part).__module__ in _COUNTING]
+    states = [tree.__getstate__() for tree in trees]  # references to the arrays, not copies
+    try:
+        yield
+    finally:
+        for tree, state in zip(trees, states, strict=True):
+            tree.__setstate__(state)
+
+
+def _look(value: Any, seen: dict[int, Any], depth: int) -> str | None:
+    cls = type(value)
+    if cls in _SCALARS or id(value) in seen:
+        return None
+    if depth > _MAX_DEPTH:
+        return "a structure nested too deeply to be looked through"
+    seen[id(value)] = value  # and so alive: its id can't become another's
+    if isinstance(value, type):
+        return None if _top(value.__module__) in _HARMLESS else value.__qualname__
+    home = _top(getattr(cls, "__module__", None))
+    if cls in (FunctionType, BuiltinFunctionType) or home.startswith("_cython"):
+        return _function(value)
+    if cls is MethodType:
+        return _function(value.__func__) or _look(value.__self__, seen, depth + 1)
+    if cls is functools.partial:
+        return _look_all((value.func, value.args, value.keywords), seen, depth + 1)
+    if home not in _HARMLESS:
+        return str(cls.__qualname__)
+    if isinstance(value, Mapping):
+        return _look_all(value.values(), seen, depth + 1)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return _look_all(value, seen, depth + 1)
+    if home == "numpy" and hasattr(value, "ndim") and value.ndim > 0 and value.dtype.kind == "O":
+        return _look_all(value.ravel().tolist(), seen, depth + 1)
+    if cls.__name__ in _DRAWS and cls.__module__.startswith("sklearn.") and _draws(value):
+        return f"{cls.__name__}, which draws random numbers when it predicts"
+    if home not in _OPAQUE and hasattr(value, "__dict__"):
+        return _look_all((v for k, v in vars(value).items() if k not in _FIT_ONLY), seen, depth + 1)
+    return None
+
+
+def _look_all(values: Iterable[Any], seen: dict[int, Any], depth: int) -> str | None:
+    values = list(values)
+    if _SCALARS.issuperset(map(type, values)):
+        return None
+    return next((found for v in values if (found := _look(v, seen, depth))), None)
+
+
+def _draws(estimator: Any) -> bool:
+    """Whether predicting would advance a random state that is the user's, or the global one."""
+    name, at_random = _DRAWS[type(estimator).__name__]
+    return getattr(estimator, name, None) in at_random and type(estimator.random_state) is not int
+
+
+def _function(function: Any) -> str | None:
+    if _top(type(getattr(function, "__self__", None)).__module__) == "numpy":
+        return "a method of a random state"
+    if _top(getattr(function, "__module__", None) or "builtins") in _HARMLESS:
+        return None
+    return str(getattr(function, "__qualname__", "a function"))
+
+
+def _top(module: object) -> str:
+    return module.partition(".")[0] if isinstance(module, str) else ""

@@ -1,0 +1,202 @@
+"""What a fitted estimator says about its own training data, within a budget of time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from fitbook.autolog.sklearn._kinds import unwrap
+from fitbook.autolog.sklearn._lazy import Lazy
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = Lazy("numpy")
+
+T = TypeVar("T")
+
+PROBE_ROWS = 100
+MIN_ROWS = 200
+_NO_PROBE_ROWS = 300
+_SHARE_OF_FIT = 0.06
+
+# Classes of scikit-learn's whose ``predict`` is by its code the first maximum of ``predict_proba``.
+_IS_ARGMAX = frozenset(
+    {"DecisionTreeClassifier", "ExtraTreeClassifier", "RandomForestClassifier", "ExtraTreesClassifier"}
+    | {"BaggingClassifier", "CalibratedClassifierCV", "LabelPropagation", "LabelSpreading"}
+)
+
+# Classes whose ``predict`` is the maximum of scores of which the probabilities are a rising function. Rounding can
+# make probabilities equal whose scores are not; then ``predict`` is asked.
+_IS_ARGMAX_UNLESS_TIED = frozenset(
+    {"LogisticRegression", "LogisticRegressionCV", "SGDClassifier", "MLPClassifier", "LinearDiscriminantAnalysis"}
+    | {"GaussianNB", "MultinomialNB", "ComplementNB", "BernoulliNB", "CategoricalNB", "AdaBoostClassifier"}
+    | {"GradientBoostingClassifier", "HistGradientBoostingClassifier", "QuadraticDiscriminantAnalysis"}
+)
+
+# Classes without probabilities whose ``predict`` is, for two classes, the sign of ``decision_function``.
+_LINEAR = frozenset({"LinearSVC", "RidgeClassifier", "RidgeClassifierCV", "Perceptron", "PassiveAggressiveClassifier"})
+_IS_SIGN = _LINEAR | {"SVC", "NuSVC"}
+
+# Classes that predict a row far faster than they learn from it: no need to try on a few rows first.
+_QUICK = (_IS_ARGMAX_UNLESS_TIED | _IS_ARGMAX | _LINEAR | {"LinearRegression", "Ridge", "Lasso", "ElasticNet"}) - {
+    "BaggingClassifier",
+    "CalibratedClassifierCV",
+    "LabelPropagation",
+    "LabelSpreading",
+}
+_QUICK |= {"RandomForestRegressor", "ExtraTreesRegressor", "GradientBoostingRegressor", "HistGradientBoostingRegressor"}
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierOutput:
+    """Predictions of a classifier; ``score`` grows with the probability of the second class of two."""
+
+    labels: Any
+    proba: NDArray[Any] | None
+    score: NDArray[Any] | None
+
+
+def classify(estimator: Any, X: Any, n_classes: int) -> ClassifierOutput:
+    """Labels and probabilities (or decision values) with as few passes over the data as is exact.
+
+    Parameters
+    ----------
+    estimator : fitted classifier
+    X : its input
+    n_classes : int
+        0 for several outputs.
+
+    Returns
+    -------
+    ClassifierOutput
+        ``labels`` are either predicted labels or, with dtype intp, codes into ``classes_`` (see `labels_are_codes`).
+    """
+    model, _ = unwrap(estimator)
+    if hasattr(estimator, "predict_proba"):
+        proba = np.asarray(estimator.predict_proba(X)) if n_classes else None
+        if proba is None or proba.ndim != 2 or proba.shape[1] != n_classes:
+            return ClassifierOutput(np.asarray(estimator.predict(X)), None, None)
+        codes = _codes_of(model, proba)
+        labels = _Codes(codes) if codes is not None else np.asarray(estimator.predict(X))
+        return ClassifierOutput(labels, proba, proba[:, 1] if n_classes == 2 else None)
+    if n_classes == 2 and hasattr(estimator, "decision_function"):
+        score = np.asarray(estimator.decision_function(X))
+        if score.ndim == 1:
+            sign = _belongs(model, _IS_SIGN) and score.all()  # libsvm decides a zero the other way
+            labels = _Codes((score > 0).astype(np.intp)) if sign else np.asarray(estimator.predict(X))
+            return ClassifierOutput(labels, None, score)
+    return ClassifierOutput(np.asarray(estimator.predict(X)), None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Codes:
+    codes: NDArray[np.intp]
+
+
+def codes_in(labels: Any, classes: NDArray[Any]) -> NDArray[np.intp]:
+    """Position of each label in ``classes``, -1 for a label that is not there.
+
+    Parameters
+    ----------
+    labels : array-like of shape (n,), or ``ClassifierOutput.labels``
+    classes : ndarray of shape (n_classes,)
+        As in ``classes_``: unique, in rising order.
+    """
+    if isinstance(labels, _Codes):
+        return labels.codes
+    labels = np.asarray(labels).reshape(-1)
+    if labels.dtype.kind in "biuf" and classes.dtype.kind in "biuf":
+        found = np.minimum(np.searchsorted(classes, labels), len(classes) - 1)
+        return np.where(classes[found] == labels, found, -1)
+    positions = {label: i for i, label in enumerate(classes.tolist())}
+    return np.fromiter((positions.get(label, -1) for label in labels.tolist()), dtype=np.intp, count=len(labels))
+
+
+def within_budget(
+    call: Callable[[Any], T], X: Any, n_rows: int, *, seconds: float, per_row: float, quick: float | None
+) -> tuple[T, int] | None:
+    """Call on as many evenly spaced rows as a budget allows.
+
+    Parameters
+    ----------
+    call : callable
+        Takes rows of ``X``.
+    X : sliceable data
+    n_rows : int
+    seconds : float
+        The whole budget, trial calls included.
+    per_row : float
+        Seconds that each row will cost afterwards.
+    quick : float or None
+        An estimate in seconds of a call on all rows, if there is one: saves the trial call.
+
+    Returns
+    -------
+    (result, step) or None
+        The result for ``every(X, step)``; None if not even 200 rows fit into the budget.
+    """
+    if n_rows <= _NO_PROBE_ROWS or (quick is not None and quick + per_row * n_rows <= seconds):
+        return call(X), 1
+    start = time.perf_counter()
+    rows, tried = PROBE_ROWS, False
+    while True:
+        step = -(-n_rows // rows)
+        rows = -(-n_rows // step)
+        begun = time.perf_counter()
+        result = call(every(X, step))
+        now = time.perf_counter()
+        # A call has a fixed part, so more rows cost less than in proportion: this never promises too much.
+        cost = (now - begun) / rows + per_row
+        fitting = int(0.9 * (seconds - (now - start)) / cost)
+        if fitting >= n_rows:
+            return call(X), 1
+        if fitting < MIN_ROWS and not tried and 2 * (now - begun) < seconds:
+            tried = True  # once more: the first call of a process may have paid for starting threads
+            continue
+        if fitting < max(2 * rows, MIN_ROWS):
+            return (result, step) if rows >= MIN_ROWS else None
+        rows = fitting
+
+
+def estimate(model: object, fit_seconds: float) -> float | None:
+    """Seconds of predicting all training rows, for classes known to predict much faster than they fit."""
+    return _SHARE_OF_FIT * fit_seconds if _belongs(model, _QUICK) else None
+
+
+def every(data: Any, step: int) -> Any:
+    """Each ``step``-th row, as a view where the container has views; None stays None."""
+    if step == 1 or data is None:
+        return data
+    if hasattr(data, "iloc"):
+        return data.iloc[::step]
+    return data[::step]
+
+
+def count_rows(X: Any) -> int:
+    """Number of rows of data that has a shape or a length."""
+    shape = getattr(X, "shape", None)
+    return int(shape[0]) if shape else len(X)
+
+
+def _codes_of(model: object, proba: NDArray[Any]) -> NDArray[np.intp] | None:
+    if type(model).__name__ == "KNeighborsClassifier" and getattr(model, "weights", "") != "uniform":
+        return None
+    if _belongs(model, _IS_ARGMAX | {"KNeighborsClassifier"}):
+        best: NDArray[np.intp] = np.argmax(proba, axis=1)
+        return best
+    if not _belongs(model, _IS_ARGMAX_UNLESS_TIED):
+        return None
+    codes: NDArray[np.intp] = np.argmax(proba, axis=1)
+    if proba.shape[1] == 2:
+        return None if (proba[:, 0] == proba[:, 1]).any() or np.isnan(proba).any() else codes
+    top = proba[np.arange(len(proba)), codes]
+    unique = np.count_nonzero(proba == top[:, None]) == len(proba)  # NaN equals nothing
+    return codes if unique else None
+
+
+def _belongs(model: object, names: frozenset[str]) -> bool:
+    return type(model).__name__ in names and type(model).__module__.startswith("sklearn.")

@@ -1,0 +1,366 @@
+"""How well an estimator does on the data it was trained on: metrics under MLflow's names, and curves as data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from fitbook.autolog.sklearn import _metrics
+from fitbook.autolog.sklearn._kinds import estimator_type, unwrap
+from fitbook.autolog.sklearn._known import unchanged, unknown_part
+from fitbook.autolog.sklearn._lazy import Lazy
+from fitbook.autolog.sklearn._predict import classify, codes_in, count_rows, estimate, every, within_budget
+from fitbook.autolog.sklearn._table import Table
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = Lazy("numpy")
+
+PREFIX = "training_"
+
+# A search's own score is its scorer's. These scorers' values are among the metrics already (with this sign).
+_SCORERS = {
+    "accuracy": ("accuracy_score", 1.0),
+    "precision_weighted": ("precision_score", 1.0),
+    "recall_weighted": ("recall_score", 1.0),
+    "f1_weighted": ("f1_score", 1.0),
+    "neg_log_loss": ("log_loss", -1.0),
+    "r2": ("r2_score", 1.0),
+    "neg_mean_squared_error": ("mean_squared_error", -1.0),
+    "neg_mean_absolute_error": ("mean_absolute_error", -1.0),
+}
+# Methods that compute accuracy or R².
+_PLAIN_SCORES = frozenset(
+    {"ClassifierMixin.score", "RegressorMixin.score", "DummyClassifier.score", "DummyRegressor.score"}
+    | {"KNeighborsClassifier.score", "RadiusNeighborsClassifier.score", "LogisticRegressionCV.score"}
+    | {"RANSACRegressor.score"}
+)
+
+
+@dataclass(slots=True)
+class Report:
+    """What was found out about a fit.
+
+    Attributes
+    ----------
+    metrics : dict of str to float
+        ``training_…``.
+    curves : dict of str to Table
+        ``roc_curve``, ``precision_recall_curve``, ``confusion_matrix``, ``predicted_vs_true``, ``cluster_sizes``.
+    notes : list of str
+        What was sampled, thinned out or skipped, and why.
+    rows_used, n_rows : int
+        Rows that the metrics are of, and rows of the training data.
+    kind : str
+        The estimator's type.
+    positive : str
+        The positive class of the curves.
+    """
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    curves: dict[str, Table] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    rows_used: int = 0
+    n_rows: int = 0
+    kind: str = "other"
+    positive: str = ""
+
+    def add(self, metrics: dict[str, float]) -> None:
+        """Take metrics in under the prefix of training metrics."""
+        self.metrics.update({PREFIX + name: value for name, value in metrics.items()})
+
+
+@dataclass(slots=True)
+class _Fit:
+    """What the parts of a report have in common."""
+
+    estimator: Any
+    X: Any
+    y: Any
+    weights: Any
+    predicted: Any
+    pos_label: Any
+    seconds: float
+    fit_seconds: float
+    deadline: float
+    report: Report
+
+    def call(self, function: Callable[[Any], Any], per_row: float) -> tuple[Any, int] | None:
+        """Call within what is left of the budget; notes sampling and skipping."""
+        model, _ = unwrap(self.estimator)
+        n = self.report.n_rows
+        left = max(0.0, self.deadline - time.perf_counter())
+        quick = estimate(model, self.fit_seconds)
+        with unchanged(self.estimator), np.errstate(all="ignore"):
+            found = within_budget(function, self.X, n, seconds=left, per_row=per_row, quick=quick)
+        if found is None:
+            self.report.notes.append(
+                f"predictions: skipped, because predicting 200 of {n:,} rows takes longer than the "
+                f"{self.seconds * 1e3:.0f} ms that training metrics may cost"
+            )
+            return None
+        self.report.rows_used = -(-n // found[1])
+        if found[1] > 1:
+            self.report.notes.append(
+                f"sampled: metrics and curves are of {self.report.rows_used:,} evenly spaced rows of {n:,}, "
+                f"which is what {self.seconds * 1e3:.0f} ms allow"
+            )
+        return found
+
+
+def training_report(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any = None,
+    *,
+    fit_seconds: float,
+    budget_ms: float,
+    pos_label: Any = None,
+    predicted: Any = None,
+) -> Report:
+    """Measure a fitted estimator on its training data.
+
+    Nothing is changed, nothing is printed, no warning is issued, and only code of known libraries is called.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+    X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs), or None
+    sample_weight : array-like of shape (n_samples,), optional
+    fit_seconds : float
+        How long the fit took.
+    budget_ms : float
+        What the report may cost in milliseconds, besides 3 % of the fit.
+    pos_label : label, optional
+        The positive class of a binary problem: precision, recall and F1 are then this class's.
+    predicted : array-like of shape (n_samples,), optional
+        What ``fit_predict`` has returned.
+
+    Returns
+    -------
+    Report
+        A part that fails is a note and does not keep the others from being there.
+    """
+    report = Report(kind=estimator_type(estimator))
+    seconds = budget_ms / 1e3 + 0.03 * fit_seconds
+    deadline = time.perf_counter() + seconds
+    fit = _Fit(estimator, X, y, sample_weight, predicted, pos_label, seconds, fit_seconds, deadline, report)
+    part = {
+        "classifier": _classifier,
+        "regressor": _regressor,
+        "clusterer": _clusterer,
+        "outlier_detector": _outlier_detector,
+        "density_estimator": _density_estimator,
+    }.get(report.kind)
+    try:
+        report.n_rows = 0 if X is None else count_rows(X)
+        if part is not None:
+            part(fit)
+    except Exception as error:
+        report.notes.append(f"training metrics: {type(error).__name__}: {error}"[:500])
+    return report
+
+
+def _may_predict(fit: _Fit, *, needs_y: bool = True) -> bool:
+    why = None
+    if fit.X is None or (needs_y and fit.y is None):
+        why = "the fit had no " + ("data" if fit.X is None else "target")
+    elif (stranger := unknown_part(fit.estimator)) is not None:
+        why = f"predicting would run code that is not of a library fitbook knows: {stranger}"
+    elif not hasattr(fit.estimator, "predict"):
+        why = f"{type(fit.estimator).__name__} can't predict"
+    if why:
+        fit.report.notes.append(f"training metrics: skipped; {why}")
+    return why is None
+
+
+def _weights(fit: _Fit, step: int) -> NDArray[Any] | None:
+    return None if fit.weights is None else np.asarray(every(fit.weights, step), dtype=np.float64).reshape(-1)
+
+
+def _classifier(fit: _Fit) -> None:
+    if not _may_predict(fit):
+        return
+    report, estimator = fit.report, fit.estimator
+    shape = getattr(fit.y, "shape", None) or np.shape(fit.y)
+    several = len(shape) == 2 and shape[1] > 1
+    classes = None if several else getattr(estimator, "classes_", None)
+    if isinstance(classes, list):  # one array for each output
+        several, classes = len(classes) > 1, classes[0]
+    n_classes = 0 if several or classes is None else len(classes)
+    found = fit.call(lambda rows: classify(estimator, rows, n_classes), 0.3e-6 + 0.15e-6 * n_classes)
+    if found is None:
+        return
+    output, step = found
+    true, weights = np.asarray(every(fit.y, step)), _weights(fit, step)
+    if several:
+        _several_labels(report, true, output.labels, weights)
+    else:
+        if classes is None:
+            classes = np.unique(np.concatenate([true.reshape(-1), output.labels.reshape(-1)]))
+        _one_label(fit, np.asarray(classes), true, output, weights)
+    _score(fit, "accuracy_score")
+
+
+def _one_label(fit: _Fit, classes: NDArray[Any], true: Any, output: Any, weights: Any) -> None:
+    report, labels = fit.report, classes.tolist()
+    codes, guesses = codes_in(true, classes), codes_in(output.labels, classes)
+    proba, score = output.proba, output.score
+    known = (codes >= 0) & (guesses >= 0)
+    if not known.all():  # as the unlabelled rows of semi-supervised learning
+        report.notes.append(f"{np.count_nonzero(~known):,} rows with labels the classifier doesn't know are left out")
+        codes, guesses = codes[known], guesses[known]
+        weights, proba, score = (None if a is None else a[known] for a in (weights, proba, score))
+        report.rows_used = len(codes)
+    if not len(codes):
+        return
+    positive = labels.index(fit.pos_label) if fit.pos_label in labels else None
+    if fit.pos_label is not None and positive is None:
+        report.notes.append(f"pos_label {fit.pos_label!r} is not among the classes; averages over classes instead")
+    notes = report.notes
+    matrix = _metrics.confusion(codes, guesses, len(labels), weights)
+    _part(report, "label metrics", lambda: _metrics.label_scores(matrix, positive, notes))
+    if len(labels) <= 300:
+        report.curves["confusion_matrix"] = _metrics.confusion_table(matrix, labels)
+    else:
+        notes.append(f"confusion_matrix: skipped, {len(labels):,} classes")
+    if proba is not None:
+        _part(report, "log_loss", lambda: _metrics.log_loss(codes, proba, weights, notes))
+    if score is not None:
+        second = 1 if positive is None else positive
+        report.positive = str(labels[second])
+        toward = proba[:, second] if proba is not None else score if second else -score
+        _part(report, "curves", lambda: _curves(report, codes == second, toward, weights))
+    elif proba is not None and len(labels) > 2:
+        if time.perf_counter() + 0.2e-6 * len(codes) * len(labels) > fit.deadline and len(codes) > 1_000:
+            notes.append("roc_auc: skipped, it would exceed the budget")
+        else:
+            _part(report, "roc_auc", lambda: _metrics.roc_auc(codes, proba, weights, notes))
+
+
+def _curves(report: Report, positive: Any, score: Any, weights: Any) -> dict[str, float]:
+    metrics, curves = _metrics.binary_curves(positive, score, weights, report.notes)
+    report.curves.update(curves)
+    return metrics
+
+
+def _several_labels(report: Report, true: Any, predicted: Any, weights: Any) -> None:
+    report.notes.append("curves: skipped, the target has several outputs")
+    if not set(np.unique(true).tolist()) <= {0, 1}:
+        report.notes.append("metrics: none is defined for several outputs with more than two classes")
+        return
+    scores = lambda: _metrics.multilabel_scores(true == 1, predicted == 1, weights, report.notes)  # noqa: E731
+    _part(report, "label metrics", scores)
+
+
+def _regressor(fit: _Fit) -> None:
+    if not _may_predict(fit):
+        return
+    report, estimator = fit.report, fit.estimator
+
+    found = fit.call(lambda rows: np.asarray(estimator.predict(rows), dtype=np.float64), 0.1e-6)
+    if found is None:
+        return
+    predicted, step = found
+    true, weights = np.asarray(every(fit.y, step), dtype=np.float64), _weights(fit, step)
+    predicted = predicted.reshape(true.shape)
+    _part(report, "regression metrics", lambda: _metrics.regression_scores(true, predicted, weights, report.notes))
+    if true.size == len(true):
+        kept = _metrics.thin(len(true))
+        points: dict[str, Any] = {"true": true.reshape(-1)[kept], "predicted": predicted.reshape(-1)[kept]}
+        report.curves["predicted_vs_true"] = Table(points, kind="predicted_vs_true")
+        if len(kept) < len(true):
+            report.notes.append(f"predicted_vs_true: {len(kept):,} of {len(true):,} rows are kept")
+    else:
+        report.notes.append("curves: skipped, the target has several outputs")
+    _score(fit, "r2_score")
+
+
+def _clusterer(fit: _Fit) -> None:
+    model, _ = unwrap(fit.estimator)
+    fitted = vars(model)
+    labels = fit.predicted if fit.predicted is not None else fitted.get("labels_")
+    if isinstance(fitted.get("inertia_"), (int, float)):
+        fit.report.add({"inertia": float(fitted["inertia_"])})
+    if labels is None:
+        fit.report.notes.append("cluster sizes: the estimator keeps no labels")
+        return
+    names, sizes = np.unique(np.asarray(labels), return_counts=True)
+    fit.report.rows_used = int(sizes.sum())
+    clusters = names >= 0
+    fit.report.add({"n_clusters": float(clusters.sum()), "n_noise": float(sizes[~clusters].sum())})
+    if len(names) <= _metrics.MAX_POINTS:
+        fit.report.curves["cluster_sizes"] = Table({"cluster": list(names), "size": list(sizes)}, kind="cluster_sizes")
+
+
+def _outlier_detector(fit: _Fit) -> None:
+    model, _ = unwrap(fit.estimator)
+    predicted, step = fit.predicted, 1
+    if predicted is None and "negative_outlier_factor_" in vars(model):  # LocalOutlierFactor judges while it fits
+        predicted = np.where(vars(model)["negative_outlier_factor_"] < vars(model)["offset_"], -1, 1)
+    if predicted is None:
+        found = fit.call(fit.estimator.predict, 0.05e-6) if _may_predict(fit, needs_y=False) else None
+        if found is None:
+            return
+        predicted, step = found
+    outliers = np.asarray(predicted) == -1
+    fit.report.rows_used = len(outliers)
+    fit.report.add({"outlier_share": float(outliers.mean())})
+    if step == 1:
+        fit.report.add({"n_outliers": float(outliers.sum())})
+
+
+def _density_estimator(fit: _Fit) -> None:
+    model, _ = unwrap(fit.estimator)
+    fitted = vars(model)
+    for name in ("lower_bound_", "n_iter_"):
+        if isinstance(fitted.get(name), (int, float)):
+            fit.report.add({name.strip("_"): float(fitted[name])})
+    if not hasattr(model, "bic") or model is not fit.estimator or not _may_predict(fit, needs_y=False):
+        return
+    before = len(fit.report.notes)
+    found = fit.call(model.bic, 0.0)
+    if found is not None and found[1] == 1:
+        fit.report.add({"bic": float(found[0])})
+    else:  # the criterion of a sample says nothing about the whole
+        fit.report.rows_used = 0
+        fit.report.notes[before:] = ["bic: skipped, it would exceed the budget"]
+
+
+def _score(fit: _Fit, plain: str) -> None:
+    """``training_score`` where it is one of the metrics already; another pass over the data it is not worth."""
+    report, estimator = fit.report, fit.estimator
+    name, sign = plain, 1.0
+    is_search = hasattr(type(estimator), "best_estimator_") or "best_estimator_" in vars(estimator)
+    if is_search:
+        scoring, refit = getattr(estimator, "scoring", None), getattr(estimator, "refit", None)
+        if isinstance(scoring, (list, tuple, set)) and refit in scoring:
+            scoring = refit
+        if scoring is not None:
+            name, sign = _SCORERS.get(scoring, ("", 1.0)) if isinstance(scoring, str) else ("", 1.0)
+        if fit.weights is not None:
+            name = ""
+    model, _ = unwrap(estimator)
+    score = getattr(type(model), "score", None)
+    is_plain = getattr(score, "__qualname__", "") in _PLAIN_SCORES
+    if type(model).__name__ == "LogisticRegressionCV" and getattr(model, "scoring", None) is not None:
+        is_plain = False
+    if name == plain and not is_plain and not (is_search and scoring):
+        name = ""
+    if PREFIX + name in report.metrics:
+        report.add({"score": sign * report.metrics[PREFIX + name]})
+    elif report.metrics:
+        report.notes.append("training_score: skipped, its scorer would need another pass over the data")
+
+
+def _part(report: Report, what: str, compute: Callable[[], dict[str, float]]) -> None:
+    try:
+        report.add(compute())
+    except Exception as error:
+        report.notes.append(f"{what}: {type(error).__name__}: {error}"[:300])
