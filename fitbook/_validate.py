@@ -32,7 +32,9 @@ def key(kind: str, value: object) -> str:
     if not value or value.isspace():
         raise InvalidValue(f"The {kind} key is empty; give it a name.")
     if len(value) > MAX_KEY:
-        raise InvalidValue(f"The {kind} key {value[:40]!r}… has {len(value)} characters; at most {MAX_KEY} are allowed.")
+        raise InvalidValue(
+            f"The {kind} key {value[:40]!r}… has {len(value)} characters; at most {MAX_KEY} are allowed."
+        )
     if not _KEY.fullmatch(value):
         bad = "".join(sorted(set(_UNSAFE_KEY_CHAR.findall(value)))) or "\n"
         raise InvalidValue(
@@ -56,7 +58,9 @@ def metric_value(metric_key: str, value: Any) -> float:
     """Check a metric's value: a real number, NaN and infinities included; numpy scalars and 0-d arrays are numbers."""
     if isinstance(value, (float, int)) and not isinstance(value, bool):
         return _to_float(metric_key, value)
-    if isinstance(value, (bool, numbers.Real)) or (hasattr(value, "item") and getattr(value, "shape", None) in ((), (1,))):
+    if isinstance(value, (bool, numbers.Real)) or (
+        hasattr(value, "item") and getattr(value, "shape", None) in ((), (1,))
+    ):
         value = value.item() if hasattr(value, "item") else value
         if isinstance(value, numbers.Real):
             return _to_float(metric_key, value)
@@ -89,7 +93,9 @@ def name(kind: str, value: object, *, slashes: bool = True) -> str:
     if not value.strip():
         raise InvalidValue(f"The {kind} name is empty; give it a name.")
     if len(value) > MAX_NAME:
-        raise InvalidValue(f"The {kind} name {value[:40]!r}… has {len(value)} characters; at most {MAX_NAME} are allowed.")
+        raise InvalidValue(
+            f"The {kind} name {value[:40]!r}… has {len(value)} characters; at most {MAX_NAME} are allowed."
+        )
     if any(ord(c) < 32 or ord(c) == 127 for c in value):
         raise InvalidValue(f"The {kind} name {value!r} contains control characters; leave them out.")
     if not slashes and ("/" in value or ":" in value):

@@ -90,7 +90,7 @@ def autolog(
             pos_label=pos_label,
             extra_tags=dict(extra_tags or {}),
         )
-    _switch().turn(config, quiet_refusal=disable_for_unsupported_versions)
+    _loaded_switch().turn(config, quiet_refusal=disable_for_unsupported_versions)
 
 
 def autolog_sklearn(**options: Any) -> None:
@@ -104,9 +104,10 @@ def autolog_sklearn(**options: Any) -> None:
         An option has a value that it can't have.
     """
     if not options.get("disable"):
-        _switch().require("sklearn")
+        _loaded_switch().require("sklearn")
     autolog(**options)
 
 
-def _switch() -> Any:
+def _loaded_switch() -> Any:
+    # Not called ``_switch``: importing the module sets that name of this package.
     return importlib.import_module("fitbook.autolog._switch")

@@ -228,7 +228,7 @@ def _reads_as(text: str) -> float | None:
 
 
 def _metric(op: str, values: Sequence[Any]) -> tuple[Condition, bool]:
-    """Compare a metric; NaN answers to ``= nan`` only. Also say whether an index leads to few rows."""
+    """Compare a metric; NaN is unequal to every number, and neither more nor less. Also say whether an index leads to few rows."""
     special = t.metrics.c.special
     numbers = [float(value) for value in values]
     if op == "IS NOT NULL":
@@ -236,7 +236,7 @@ def _metric(op: str, values: Sequence[Any]) -> tuple[Condition, bool]:
     if op in ("=", "IN"):
         return sa.or_(*_equal(numbers)), True
     if op in ("!=", "NOT IN"):
-        return sa.and_(special != _NAN, sa.not_(sa.or_(*_equal(numbers)))), False
+        return sa.not_(sa.or_(*_equal(numbers))), False
     if op.endswith("BETWEEN"):
         between = sa.and_(_ordered(">=", numbers[0]), _ordered("<=", numbers[1]))
         return sa.and_(special != _NAN, between if op == "BETWEEN" else sa.not_(between)), False

@@ -218,10 +218,10 @@ class SqlStore(Store):
         query = _select_runs().where(
             t.runs.c.experiment.in_([_number("experiment", e) for e in experiment_ids]),
             t.runs.c.lifecycle_stage.in_(LifecycleStage.of_view(run_view_type)),
-            *_conditions(filter_string, _filter.RUNS),
+            *_conditions(filter_string, _filter.RUNS, self._artifact_root),
         )
         orders = _filter.parse_order(order_by, _filter.RUNS)
-        query = _filter_sql.order(query, orders, _filter.RUNS)
+        query = _filter_sql.order(query, orders, _filter.RUNS, artifact_root=self._artifact_root)
         if not orders:
             query = query.order_by(t.runs.c.start_time.desc(), t.runs.c.id.desc())
         offset, limit = _page(page_token, max_results)
@@ -519,16 +519,16 @@ def _run_row(draft: RunDraft) -> dict[str, Any]:
 
 def _param_rows(run: int, params: Mapping[str, str]) -> list[dict[str, Any]]:
     return [
-        {"run": run, "key": _validate.key("parameter", key), "value": str(value), "number": _as_number(value)}
+        {"run": run, "key": _validate.key("parameter", key), "value": str(value), "number": _as_number(str(value))}
         for key, value in params.items()
     ]
 
 
-def _as_number(value: Any) -> float | None:
-    """The number that a parameter is or reads as, for comparing; None for text, NaN and what has no finite value."""
+def _as_number(value: str) -> float | None:
+    """The number that a parameter reads as, for comparing; None for text, NaN and what has no finite value."""
     try:
         number = float(value)
-    except (TypeError, ValueError, OverflowError):
+    except ValueError:
         return None
     return number if math.isfinite(number) else None
 
@@ -599,9 +599,9 @@ def _load_datasets(connection: Connection, numbers: Sequence[int]) -> dict[int, 
     return found
 
 
-def _conditions(filter_string: str | None, entity: Any) -> list[sa.ColumnElement[bool]]:
+def _conditions(filter_string: str | None, entity: Any, artifact_root: str = "") -> list[sa.ColumnElement[bool]]:
     tree = _filter.parse(filter_string, entity)
-    return [] if tree is None else [_filter_sql.where(tree, entity)]
+    return [] if tree is None else [_filter_sql.where(tree, entity, artifact_root=artifact_root)]
 
 
 def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import uuid
+import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from fitbook import _validate
+from fitbook._log import FitbookWarning
 from fitbook.entities import LoggedModel, ModelVersion
 from fitbook.errors import AlreadyExists, InvalidValue, ModelError, NotFound
 from fitbook.flavors import Snapshot, flavor_named, load_pyfunc, render, write
@@ -49,7 +51,7 @@ class PendingModel:
 
     def write(self) -> dict[str, bytes]:
         """Write the files, and note the model in the store; returns the files that were made here."""
-        files = render(self.snapshot, run_id=self.run.run_id, artifact_path=self.path, model_id=self.model_id)
+        files = self._rendered()
         artifacts = self.run.artifacts
         for name, source in self.snapshot.sources.items():
             for file in sorted(source.rglob("*")) if source.is_dir() else [source]:
@@ -67,6 +69,17 @@ class PendingModel:
         _note_for_mlflow(self.run)
         return files
 
+    def _rendered(self) -> dict[str, bytes]:
+        where = {"run_id": self.run.run_id, "artifact_path": self.path, "model_id": self.model_id}
+        try:
+            return render(self.snapshot, **where)
+        except ModelError as error:
+            if self.snapshot.input_example is None:
+                raise
+            # An example that can't be written down must not cost the model.
+            warnings.warn(f"The model {self.path!r} is kept without its input example: {error}", FitbookWarning, 2)
+            return render(replace(self.snapshot, input_example=None), **where)
+
     def register(self, name: str, **options: Any) -> ModelVersion:
         """Make it a version of a registered model; the files may follow."""
         uri = f"runs:/{self.run.run_id}/{self.path}"
@@ -82,7 +95,7 @@ def freeze_model(
 ) -> PendingModel:
     """Take the snapshot of a model for a run; writing its files is a second step, which can be done later.
 
-    ``example`` is a few rows of input and the output for them, from which the signature is inferred.
+    ``example`` is input, and output for some of it, from which the signature is inferred.
     """
     _validate.key("model", path)
     notes: tuple[str, ...] = ()

@@ -262,11 +262,11 @@ class FitRecord:
 
     def _freeze(self, estimator: Any, path: str) -> PendingModel | None:
         config = self.config
-        options: dict[str, Any] = {"serialization_format": config.serialization_format}
+        options: dict[str, Any] = {"serialization_format": config.serialization_format, "signature": False}
         rows = head(self.call.X, _EXAMPLE_ROWS)
         if config.log_input_examples:
             options["input_example"] = rows
-        pair = (rows, self._predicted(estimator, rows)) if config.log_model_signatures else None
+        pair = (self.call.X, self._predicted(estimator, rows)) if config.log_model_signatures else None
         with self._quietly("keeping the model"):
             try:
                 pending = freeze_model(self.run, "sklearn", estimator, path, example=pair, **options)
