@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.register_assert_rewrite("fitbook.testing")
+
+from fitbook import settings  # noqa: E402
+from fitbook.autolog import _guard, autolog  # noqa: E402
+from fitbook.testing.fixtures import swallowed_fails  # noqa: E402, F401
+from fitbook.tracking import _active, _backend  # noqa: E402
+from fitbook.tracking._backend import Backend  # noqa: E402
+from fitbook.tracking._writer import writer  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swallowed_fails: None) -> Iterator[None]:  # noqa: F811
+    """Give each test a store, settings and tracking state of its own; leave nothing to the next."""
+    for setting in settings.ALL:
+        monkeypatch.delenv(setting.name, raising=False)
+    monkeypatch.setenv(settings.TRACKING_URI.name, str(tmp_path / "fitbook-runs"))
+    opened: dict[str, Backend] = {}
+    monkeypatch.setattr(_backend, "_opened", opened)
+    monkeypatch.setattr(_backend, "_chosen_uri", None)
+    monkeypatch.setattr(_backend, "_chosen_experiment", None)
+    _forget_runs()
+    yield
+    if "fitbook.autolog._switch" in sys.modules:
+        autolog(disable=True)
+    _guard.start_over(silent=False)
+    writer.flush()
+    _forget_runs()
+    for backend in opened.values():
+        backend.store.close()
+
+
+def _forget_runs() -> None:
+    _active.set_stack(())
+    _active._last_anywhere = None
+    vars(_active._last).clear()
