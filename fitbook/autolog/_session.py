@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextvars import Token
 from typing import Any, Protocol
 
 from fitbook.autolog._guard import inside, quietly
@@ -24,6 +25,72 @@ class Record(Protocol):
 Begin = Callable[[Any, str, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Record | None]
 
 
+class Hook:
+    """What a hooked function calls first; as a copy in another process, nothing at all.
+
+    A class of a script or notebook is pickled with all its methods (cloudpickle, so every joblib worker process), what
+    they refer to included. There a hook turns into ``False``, so such a copy needs no fitbook, and does what it did
+    before it was hooked. For that, hooked functions must refer to nothing of fitbook's but their hook.
+    """
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        return bool, ()
+
+
+class FitHook(Hook):
+    """Decides about each call of a fitting method whether it is recorded."""
+
+    __slots__ = ("_begin",)
+
+    def __init__(self, begin: Begin) -> None:
+        self._begin = begin
+
+    def begin(
+        self, estimator: Any, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Session | None:
+        """Open the record of an outermost fit; None for any other."""
+        if inside.get():
+            return None
+        record = None
+        with quietly("beginning the record of a fit"):
+            record = self._begin(estimator, original.__name__, original, args, kwargs)
+        return None if record is None else Session(record)
+
+
+class Session:
+    """One recorded fit, from just before to just after it."""
+
+    __slots__ = ("_record", "_token")
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        self._token: Token[bool] | None = None
+
+    def enter(self) -> None:
+        """The fit begins."""
+        self._token = inside.set(True)
+        writer.fit_begins()
+
+    def ended(self, result: Any) -> None:
+        """The fit has returned."""
+        self._leave()
+        with quietly("recording a fit"):
+            self._record.ended(result)
+
+    def failed(self, error: BaseException) -> None:
+        """The fit has raised."""
+        self._leave()
+        with quietly("recording a failed fit"):
+            self._record.failed(error)
+
+    def _leave(self) -> None:
+        if self._token is not None:
+            writer.fit_ends()
+            inside.reset(self._token)
+
+
 def hook_fit(original: Callable[..., Any], begin: Begin) -> Callable[..., Any]:
     """Wrap a fitting method so that its outermost call is recorded.
 
@@ -34,29 +101,20 @@ def hook_fit(original: Callable[..., Any], begin: Begin) -> Callable[..., Any]:
     begin : callable
         Opens the record, given estimator, method name, method, args and kwargs; None if this fit is not to be recorded.
     """
-    method = original.__name__
+    hook = FitHook(begin)
 
     @functools.wraps(original)
     def fit(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if inside.get():
+        session = hook and hook.begin(self, original, args, kwargs)
+        if not session:
             return original(self, *args, **kwargs)
-        record = None
-        with quietly("beginning the record of a fit"):
-            record = begin(self, method, original, args, kwargs)
-        if record is None:
-            return original(self, *args, **kwargs)
-        token = inside.set(True)
         try:
-            with writer.busy():
-                result = original(self, *args, **kwargs)
+            session.enter()
+            result = original(self, *args, **kwargs)
         except BaseException as error:
-            with quietly("recording a failed fit"):
-                record.failed(error)
+            session.failed(error)
             raise
-        finally:
-            inside.reset(token)
-        with quietly("recording a fit"):
-            record.ended(result)
+        session.ended(result)
         return result
 
     return fit
@@ -66,7 +124,7 @@ def hook_batch_init(original: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap the making of a joblib batch, so that it remembers what it was made inside of."""
 
     @functools.wraps(original)
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
         # joblib pickles a batch by its own list of parts, so this goes to threads and never to other processes.
         self._fitbook = (inside.get(), _active.stack())
@@ -78,7 +136,7 @@ def hook_batch_call(original: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap the running of a joblib batch: a worker thread is as much inside a fit as the thread that sent it."""
 
     @functools.wraps(original)
-    def __call__(self: Any) -> Any:  # noqa: N807
+    def __call__(self: Any) -> Any:
         was_inside, runs = getattr(self, "_fitbook", (False, ()))
         if not was_inside and not runs:
             return original(self)

@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from fitbook import settings
 from fitbook._log import logger
@@ -40,17 +40,16 @@ class Writer:
         """Run ``job`` when no fit is going on, or when somebody waits for it; after everything put before."""
         self._put(self._later, job, size)
 
-    @contextlib.contextmanager
-    def busy(self) -> Iterator[None]:
-        """Mark that a fit is going on."""
+    def fit_begins(self) -> None:
+        """Note that a fit is going on, until `fit_ends`."""
         with self._changed:
             self._fits += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._fits -= 1
-                self._last_fit = time.monotonic()
+
+    def fit_ends(self) -> None:
+        """Note that a fit has come to its end."""
+        with self._changed:
+            self._fits -= 1
+            self._last_fit = time.monotonic()
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until everything put so far is done; False if ``timeout`` seconds were not enough."""

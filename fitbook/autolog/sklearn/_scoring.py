@@ -8,11 +8,13 @@ import numbers
 import sys
 import threading
 from collections.abc import Callable
+from contextvars import Token
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from fitbook import _validate, settings
 from fitbook.autolog._guard import inside, is_library, quietly, suppressed
+from fitbook.autolog._session import Hook
 from fitbook.autolog.sklearn import _links
 from fitbook.autolog.sklearn._links import Prediction
 from fitbook.tracking._backend import patience
@@ -31,19 +33,78 @@ _lock = threading.Lock()
 _written: dict[tuple[str, str], list[float]] = {}
 
 
+class PredictHook(Hook):
+    """Notes what recorded models predict."""
+
+    __slots__ = ("_integration",)
+
+    def __init__(self, integration: Integration) -> None:
+        self._integration = integration
+
+    def note(self, estimator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        """Remember where a prediction came from, if it was made by the user's own code."""
+        if inside.get() or not _wanted(self._integration):
+            return
+        with quietly("noting a prediction"):
+            run = _links.run_of(estimator)
+            caller = sys._getframe(2)
+            if run is not None and _is_user_code(caller):
+                data = args[0] if args else next(iter(kwargs.values()), None)
+                _links.note_prediction(result, Prediction(run, _name_of(data, caller)))
+
+
+class ScoreHook(Hook):
+    """Records the user's calls of ``score``."""
+
+    __slots__ = ("_integration",)
+
+    def __init__(self, integration: Integration) -> None:
+        self._integration = integration
+
+    def begin(self, estimator: Any) -> Scoring | None:
+        """Prepare for the score of a recorded model; None for any other call."""
+        if inside.get() or not _wanted(self._integration):
+            return None
+        run = _links.run_of(estimator)
+        return None if run is None else Scoring(run)
+
+
+class Scoring:
+    """One call of ``score``."""
+
+    __slots__ = ("_run", "_token")
+
+    def __init__(self, run: RunHandle) -> None:
+        self._run = run
+        self._token: Token[bool] | None = None
+
+    def enter(self) -> None:
+        """The call begins; what it calls is no metric of the user's."""
+        self._token = inside.set(True)
+
+    def leave(self) -> None:
+        """The call has returned or raised."""
+        if self._token is not None:
+            inside.reset(self._token)
+
+    def note(self, estimator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        """Record the score."""
+        with quietly("recording a score"):
+            caller = sys._getframe(2)
+            if _is_user_code(caller) and _is_number(result):
+                data = args[0] if args else kwargs.get("X")
+                _write_number(self._run, f"{type(estimator).__name__}_score", _name_of(data, caller), float(result))
+
+
 def hook_predict(original: Callable[..., Any], integration: Integration) -> Callable[..., Any]:
     """Wrap a predicting method so that metrics of what it returns find their run."""
+    hook = PredictHook(integration)
 
     @functools.wraps(original)
     def predict(self: Any, *args: Any, **kwargs: Any) -> Any:
         result = original(self, *args, **kwargs)
-        if not inside.get() and integration.config is not None:
-            with quietly("noting a prediction"):
-                run = _links.run_of(self)
-                caller = sys._getframe(1)
-                if run is not None and _is_user_code(caller):
-                    data = args[0] if args else next(iter(kwargs.values()), None)
-                    _links.note_prediction(result, Prediction(run, _name_of(data, caller)))
+        if hook:
+            hook.note(self, args, kwargs, result)
         return result
 
     return predict
@@ -51,24 +112,19 @@ def hook_predict(original: Callable[..., Any], integration: Integration) -> Call
 
 def hook_score(original: Callable[..., Any], integration: Integration) -> Callable[..., Any]:
     """Wrap a scoring method so that the user's calls of it are recorded."""
+    hook = ScoreHook(integration)
 
     @functools.wraps(original)
     def score(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if inside.get() or not _wanted(integration):
+        scoring = hook and hook.begin(self)
+        if not scoring:
             return original(self, *args, **kwargs)
-        run = _links.run_of(self)
-        if run is None:
-            return original(self, *args, **kwargs)
-        token = inside.set(True)
         try:
+            scoring.enter()
             result = original(self, *args, **kwargs)
         finally:
-            inside.reset(token)
-        with quietly("recording a score"):
-            caller = sys._getframe(1)
-            if _is_user_code(caller) and _is_number(result):
-                data = args[0] if args else kwargs.get("X")
-                _write_number(run, f"{type(self).__name__}_score", _name_of(data, caller), float(result))
+            scoring.leave()
+        scoring.note(self, args, kwargs, result)
         return result
 
     return score
