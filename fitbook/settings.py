@@ -44,7 +44,7 @@ class Setting(Generic[T]):
         try:
             return self.parse(text)
         except ValueError:
-            kind = {_flag: "true or false"}.get(self.parse, getattr(self.parse, "__name__", "a value"))  # type: ignore[call-overload]
+            kind = "true or false" if self.default is True or self.default is False else "a number"
             raise InvalidValue(f"The environment variable {self.name} is {text!r}; expected {kind}.") from None
 
 

@@ -33,17 +33,17 @@ class Artifacts(Protocol):
         """Remove one file or a folder with all in it."""
 
 
-def checked(path: str, *, root_allowed: bool = False) -> str:
+def checked(path: object, *, root_allowed: bool = False) -> str:
     """Return the path if it names something strictly inside the run, else raise `InvalidValue`.
 
     The rule is a list of what is allowed rather than of known tricks: plain segments, joined by single slashes.
     """
+    if not isinstance(path, str):
+        raise InvalidValue(f"The artifact path {path!r} is not text. Write it like 'plots/roc.png'.")
     if path == "" and root_allowed:
         return path
     reason = ""
-    if not isinstance(path, str):
-        reason = "it is not text"
-    elif "\\" in path or ":" in path or any(ord(c) < 32 or ord(c) == 127 for c in path):
+    if "\\" in path or ":" in path or any(ord(c) < 32 or ord(c) == 127 for c in path):
         reason = "backslashes, colons and control characters are not allowed"
     elif any(part in ("", ".", "..") or part != part.strip() for part in path.split("/")):
         reason = "it must be relative, without '.', '..', empty parts, or spaces around a part"

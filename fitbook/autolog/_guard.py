@@ -25,7 +25,7 @@ _said: set[str] = set()
 _silent = False
 
 
-class quietly:  # noqa: N801 - reads as a verb where it is used
+class quietly:
     """Swallow whatever ordinary exception the block raises; warn once for each kind of it.
 
     Parameters

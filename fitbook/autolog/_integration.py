@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from abc import ABC, abstractmethod
 from importlib import metadata
@@ -54,14 +55,14 @@ class Integration(ABC):
                 self._imported(module_name)
             else:
                 self._watched.add(module_name)
-                wrapt.register_post_import_hook(lambda _, name=module_name: self._imported(name), module_name)
+                wrapt.register_post_import_hook(functools.partial(self._imported, module_name), module_name)
 
     def disable(self) -> None:
         """Turn off, and leave no trace."""
         self.config = None
         self.patches.undo()
 
-    def _imported(self, module_name: str) -> None:
+    def _imported(self, module_name: str, _module: object = None) -> None:
         # An error here would be one of the user's import statement.
         if self.config is not None and module_name in sys.modules:
             with quietly(f"hooking {module_name}"):

@@ -27,7 +27,7 @@ Condition = sa.ColumnElement[bool]
 _DATASET_CONTEXT = "mlflow.data.context"
 # How metrics keep what is no ordinary number: see _tables.
 _LARGEST = sys.float_info.max
-_NAN, _PLUS_INFINITY, _MINUS_INFINITY = 1, 2, 3
+_NAN, _PLUS_INFINITY, _MINUS_INFINITY, _MINUS_ZERO = 1, 2, 3, 4
 _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,
     ">": operator.gt,
@@ -228,7 +228,7 @@ def _reads_as(text: str) -> float | None:
 
 
 def _metric(op: str, values: Sequence[Any]) -> tuple[Condition, bool]:
-    """Compare a metric; NaN is unequal to every number, and neither more nor less. Also say whether an index leads to few rows."""
+    """Compare a metric, and say whether an index leads to few rows; NaN is neither equal to, above nor below a number."""
     special = t.metrics.c.special
     numbers = [float(value) for value in values]
     if op == "IS NOT NULL":
@@ -246,7 +246,7 @@ def _metric(op: str, values: Sequence[Any]) -> tuple[Condition, bool]:
 def _equal(numbers: Sequence[float]) -> list[Condition]:
     value, special = t.metrics.c.value, t.metrics.c.special
     ordinary = [number for number in numbers if math.isfinite(number)]
-    found = [sa.and_(value.in_(ordinary), special == 0)] if ordinary else []
+    found = [sa.and_(value.in_(ordinary), special.in_((0, _MINUS_ZERO)))] if ordinary else []
     for number in numbers:
         if math.isnan(number):
             found.append(sa.and_(value == 0.0, special == _NAN))

@@ -86,6 +86,9 @@ class PendingModel:
         return _new_version(self.run.backend, name, uri, self.run.run_id, self.model_id, **options)
 
 
+# A version may be the copy of another's; a chain longer than this is a circle.
+_MAX_COPIES = 20
+
 # Parameters of MLflow's log_model that steer what fitbook does not do: waiting, example inference, tracing.
 _WITHOUT_EFFECT = frozenset({"await_registration_for", "example_no_conversion", "infer_code_paths", "step"})
 
@@ -210,8 +213,8 @@ def register_model(
     )
 
 
-def local_folder(model_uri: str | Path) -> Path:
-    """Give the local folder of a model, by any kind of model URI."""
+def local_folder(model_uri: str | Path, *, through: int = 0) -> Path:
+    """Give the local folder of a model, by any kind of model URI; ``through`` counts versions of versions."""
     uri = parse(model_uri)
     if isinstance(uri, PathUri):
         return uri.path
@@ -222,7 +225,9 @@ def local_folder(model_uri: str | Path) -> Path:
     if isinstance(uri, ModelIdUri):
         logged = backend.store.get_logged_model(uri.model_id)
         return RunHandle(backend, logged.run_id).artifacts.local_path(logged.artifact_path)
-    return local_folder(backend.registry.resolve(uri).source)
+    if through > _MAX_COPIES:
+        raise ModelError(f"The source of {model_uri} is a model version again and again; register it from its run.")
+    return local_folder(backend.registry.resolve(uri).source, through=through + 1)
 
 
 def active_or_new_run() -> ActiveRun:

@@ -76,11 +76,11 @@ class SklearnIntegration(Integration):
             own = owner.__dict__.get("__init_subclass__")
             inherited = own.__func__ if own is not None else None
 
-            def __init_subclass__(cls: type, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+            def __init_subclass__(cls: Any, *args: Any, **kwargs: Any) -> None:
                 if inherited is not None:
                     inherited(cls, *args, **kwargs)
                 else:
-                    super(owner, cls).__init_subclass__(*args, **kwargs)
+                    super(owner, cls).__init_subclass__(*args, **kwargs)  # type: ignore[arg-type]
                 if self.config is not None and mine(cls):
                     with quietly("hooking a new class"):
                         self._hook_class(cls)
@@ -96,9 +96,10 @@ class SklearnIntegration(Integration):
 
 def _subclasses(cls: type) -> list[type]:
     found: dict[type, None] = {}
-    waiting = [cls]
+    waiting: list[type] = [cls]
     while waiting:
-        for sub in waiting.pop().__subclasses__():
+        subclasses: list[type] = type.__subclasses__(waiting.pop())
+        for sub in subclasses:
             if sub not in found:
                 found[sub] = None
                 waiting.append(sub)

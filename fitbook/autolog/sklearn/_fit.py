@@ -216,6 +216,7 @@ class FitRecord:
             if search is not None:
                 metrics |= search.metrics
                 params |= search.params
+                tags |= search.tags
         models = self._freeze_models(search)
         outline = _describe.outline(self.estimator)
         if self.notes:

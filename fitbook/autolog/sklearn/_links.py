@@ -36,7 +36,8 @@ def link(estimator: Any, run: RunHandle) -> None:
 
 def run_of(estimator: Any) -> RunHandle | None:
     """Give the run of the last recorded fit of an estimator."""
-    return _recall(_runs, estimator)
+    found: RunHandle | None = _recall(_runs, estimator)
+    return found
 
 
 def note_prediction(values: Any, prediction: Prediction) -> None:
@@ -55,7 +56,7 @@ def find_prediction(values: Any) -> Prediction | None:
     """Tell where values came from: the object itself, what it is a view of, or a copy with the same content."""
     seen = values
     while seen is not None:
-        found = _recall(_by_identity, seen)
+        found: Prediction | None = _recall(_by_identity, seen)
         if found is not None:
             return found
         seen = getattr(seen, "base", None)

@@ -32,6 +32,7 @@ class SearchResult:
 
     metrics: dict[str, float] = field(default_factory=dict)
     params: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
     table: Table = field(default_factory=lambda: Table({}))
     children: list[Candidate] = field(default_factory=list)
     best_estimator: Any = None
@@ -56,7 +57,7 @@ def search_result(search: Any, max_children: int | None = None) -> SearchResult 
         found.metrics["best_cv_score"] = float(best_score)
     best_index = getattr(search, "best_index_", None)
     if best_index is not None:
-        found.metrics["best_index"] = float(best_index)
+        found.tags["fitbook.best_candidate"] = str(best_index)
         chosen = results["params"][best_index]
         found.params = {_validate.safe_key(f"best_{key}"): text(value) for key, value in chosen.items()}
     for name, values in _numbers(results).items():
