@@ -49,7 +49,7 @@ def _type_of(estimator: object, depth: int) -> str:
     declared = getattr(type(estimator), "_estimator_type", None)
     if declared in _MIXINS.values():
         return str(declared)
-    if "BaseMixture" in names:
+    if names & {"BaseMixture", "KernelDensity"}:
         return "density_estimator"
     return "transformer" if hasattr(type(estimator), "transform") else "other"
 

@@ -24,7 +24,19 @@ _OPAQUE = frozenset({"pandas", "polars", "pyarrow"})  # tables: large inside, an
 
 # Attributes that take part in fitting only. Walking them would only blame predictions for a callback or a splitter.
 _FIT_ONLY = frozenset(
-    {"cv", "scoring", "scorer_", "cv_results_", "memory", "random_state", "random_state_", "callbacks", "verbose"}
+    {
+        "cv",
+        "_checked_cv_orig",
+        "best_params_",
+        "scoring",
+        "scorer_",
+        "cv_results_",
+        "memory",
+        "random_state",
+        "random_state_",
+        "callbacks",
+        "verbose",
+    }
     | {"refit", "param_grid", "param_distributions", "error_score", "monitor", "_skl_callbacks", "_callbacks"}
 )
 
@@ -96,7 +108,7 @@ def _look(value: Any, seen: dict[int, Any], depth: int) -> str | None:
     if cls in (FunctionType, BuiltinFunctionType) or home.startswith("_cython"):
         return _function(value)
     if cls is MethodType:
-        return _function(value.__func__) or _look(value.__self__, seen, depth + 1)
+        return _function(value) or _look(value.__self__, seen, depth + 1)
     if cls is functools.partial:
         return _look_all((value.func, value.args, value.keywords), seen, depth + 1)
     if home not in _HARMLESS:

@@ -1,0 +1,64 @@
+import pickle
+
+from sklearn.base import BaseEstimator
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from fitbook.autolog.sklearn._diagram import html, outline
+from fitbook.autolog.sklearn._params import MASK
+
+
+class Secretive(BaseEstimator):
+    def __init__(self, password=None, fail=False):
+        self.password, self.fail = password, fail
+
+    def fit(self, X, y=None):
+        return self
+
+    @property
+    def learnt_(self):
+        raise AssertionError("called")
+
+    def __repr__(self, N_CHAR_MAX=700):
+        if self.fail:
+            raise RuntimeError
+        return super().__repr__(N_CHAR_MAX)
+
+
+def test_a_page_with_the_diagram():
+    page = html(make_pipeline(StandardScaler(), LogisticRegression(C=0.25)))
+    assert page.startswith("<!DOCTYPE html>")
+    assert '<meta charset="UTF-8"/>' in page
+    assert "StandardScaler" in page
+    assert "0.25" in page
+
+
+def test_the_diagram_of_a_fitted_forest_evaluates_nothing(monkeypatch):
+    model = RandomForestClassifier(3).fit([[0], [1]], [0, 1])
+    before = pickle.dumps(model)
+    monkeypatch.setattr(RandomForestClassifier, "feature_importances_", property(lambda self: 1 / 0))
+    assert "n_estimators" in html(model)
+    assert pickle.dumps(model) == before
+    assert html(Secretive().fit([[0]])).count("can&#x27;t be drawn") == 0
+
+
+def test_an_outline_is_unfitted_and_apart():
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.5)).fit([[0], [1]], [0, 1])
+    hollow = outline(model)
+    assert not hasattr(hollow[-1], "coef_")
+    assert hollow.get_params()["logisticregression__C"] == 0.5
+    model.set_params(logisticregression__C=2.0)
+    assert hollow[-1].C == 0.5
+
+
+def test_secrets_are_struck_out():
+    page = html(Secretive("hunter<2>"))
+    assert "hunter" not in page
+    assert MASK in page
+
+
+def test_what_cannot_be_drawn_is_a_page_still():
+    page = html(Secretive(fail=True))
+    assert "Secretive can't be drawn: RuntimeError" in page

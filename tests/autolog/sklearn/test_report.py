@@ -1,0 +1,228 @@
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.cluster import DBSCAN, KMeans
+from sklearn.datasets import load_diabetes, make_classification
+from sklearn.ensemble import IsolationForest, RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression, PoissonRegressor, Ridge
+from sklearn.metrics import (
+    accuracy_score,
+    confusion_matrix,
+    f1_score,
+    log_loss,
+    mean_squared_error,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
+from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsClassifier, LocalOutlierFactor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.semi_supervised import LabelPropagation
+from sklearn.svm import SVC
+
+from fitbook.autolog.sklearn._report import training_report
+
+X, y = make_classification(400, 6, n_informative=4, flip_y=0.2, random_state=0)
+X3, y3 = make_classification(400, 6, n_informative=4, n_classes=3, flip_y=0.2, random_state=0)
+D, d = load_diabetes(return_X_y=True, as_frame=True)
+
+
+def report(model, X, y=None, sample_weight=None, **options):
+    return training_report(model, X, y, sample_weight, **{"fit_seconds": 10.0, "budget_ms": 1000.0, **options})
+
+
+def test_a_binary_classifier_has_mlflows_metrics():
+    names = np.array(["no", "yes"])[y]
+    model = LogisticRegression().fit(X, names)
+    found = report(model, X, names)
+    predicted, proba = model.predict(X), model.predict_proba(X)
+    weighted = {"average": "weighted"}
+    assert found.metrics == pytest.approx(
+        {
+            "training_accuracy_score": accuracy_score(names, predicted),
+            "training_precision_score": precision_score(names, predicted, **weighted),
+            "training_recall_score": recall_score(names, predicted, **weighted),
+            "training_f1_score": f1_score(names, predicted, **weighted),
+            "training_log_loss": log_loss(names, proba),
+            "training_roc_auc": roc_auc_score(names, proba[:, 1]),
+            "training_average_precision_score": found.metrics["training_average_precision_score"],
+            "training_score": model.score(X, names),
+        },
+        rel=1e-12,
+    )
+    assert set(found.curves) == {"confusion_matrix", "roc_curve", "precision_recall_curve"}
+    assert (found.rows_used, found.n_rows, found.kind, found.positive) == (400, 400, "classifier", "yes")
+    cells = np.reshape(found.curves["confusion_matrix"].columns["count"], (2, 2))
+    assert (cells == confusion_matrix(names, predicted)).all()
+
+
+def test_several_classes_with_and_without_weights():
+    model = LogisticRegression().fit(X3, y3)
+    found = report(model, X3, y3).metrics
+    expected = roc_auc_score(y3, model.predict_proba(X3), multi_class="ovo", average="weighted")
+    assert found["training_roc_auc"] == pytest.approx(expected, rel=1e-12)
+    weights = np.linspace(0.1, 2, 400)
+    weighed = report(model, X3, y3, weights)
+    assert weighed.metrics["training_score"] == pytest.approx(model.score(X3, y3, weights), rel=1e-12)
+    assert "training_roc_auc" not in weighed.metrics
+    assert any("roc_auc" in note for note in weighed.notes)
+
+
+def test_a_positive_class_is_used():
+    model = LogisticRegression().fit(X, y)
+    found = report(model, X, y, pos_label=0)
+    expected = precision_score(y, model.predict(X), pos_label=0)
+    assert found.metrics["training_precision_score"] == pytest.approx(expected, rel=1e-12)
+    assert found.positive == "0"
+    assert any("pos_label 7" in note for note in report(model, X, y, pos_label=7).notes)
+
+
+@pytest.mark.parametrize("weights", [None, np.linspace(0.1, 2, len(d))])
+def test_a_regressor_has_mlflows_metrics(weights):
+    model = Ridge().fit(D, d)
+    found = report(model, D, d, weights)
+    mse = mean_squared_error(d, model.predict(D), sample_weight=weights)
+    assert found.metrics["training_mean_squared_error"] == pytest.approx(mse, rel=1e-12)
+    assert found.metrics["training_root_mean_squared_error"] == pytest.approx(mse**0.5, rel=1e-12)
+    assert found.metrics["training_score"] == pytest.approx(model.score(D, d, weights), rel=1e-12)
+    assert len(found.curves["predicted_vs_true"]) == len(d)
+
+
+def test_several_outputs():
+    Y = np.column_stack([d, -d, d * 2])
+    found = report(LinearRegression().fit(D, Y), D, Y)
+    assert {f"training_r2_score_output{i}" for i in range(3)} < set(found.metrics)
+    assert found.curves == {}
+    labels = np.column_stack([y, 1 - y])
+    found = report(KNeighborsClassifier().fit(X, labels), X, labels)
+    assert found.metrics["training_score"] == found.metrics["training_accuracy_score"]
+
+
+def test_a_decision_function_gives_curves_without_log_loss():
+    model = SVC().fit(X, y)
+    found = report(model, X, y)
+    expected = roc_auc_score(y, model.decision_function(X))
+    assert found.metrics["training_roc_auc"] == pytest.approx(expected, rel=1e-12)
+    assert "training_log_loss" not in found.metrics
+
+
+def test_clusterers_and_detectors_and_densities():
+    model = KMeans(3, n_init=1, random_state=0).fit(X)
+    found = report(model, X)
+    assert found.metrics["training_inertia"] == model.inertia_
+    assert found.metrics["training_n_clusters"] == 3
+    assert found.curves["cluster_sizes"].columns["size"] == np.bincount(model.labels_).tolist()
+    noise = DBSCAN(0.5).fit(X)
+    assert report(noise, X).metrics["training_n_noise"] == (noise.labels_ == -1).sum()
+    forest = IsolationForest(n_estimators=5, random_state=0).fit(X)
+    assert report(forest, X).metrics["training_outlier_share"] == (forest.predict(X) == -1).mean()
+    local = LocalOutlierFactor()
+    labels = local.fit_predict(X)
+    expected = (labels == -1).mean()
+    assert report(local, X).metrics["training_outlier_share"] == expected
+    assert report(local, X, predicted=labels).metrics["training_outlier_share"] == expected
+    mixture = GaussianMixture(2, random_state=0).fit(X)
+    found = report(mixture, X).metrics
+    assert found["training_bic"] == pytest.approx(mixture.bic(X))
+    assert found["training_lower_bound"] == mixture.lower_bound_
+
+
+@pytest.mark.parametrize(
+    ("scoring", "metric", "sign"),
+    [
+        (None, "training_accuracy_score", 1),
+        ("accuracy", "training_accuracy_score", 1),
+        ("f1_weighted", "training_f1_score", 1),
+        ("neg_log_loss", "training_log_loss", -1),
+    ],
+)
+def test_a_search_is_scored_by_its_scorer(scoring, metric, sign):
+    search = GridSearchCV(LogisticRegression(), {"C": [0.1, 1]}, scoring=scoring, cv=2).fit(X, y)
+    found = report(search, X, y)
+    assert found.metrics["training_score"] == sign * found.metrics[metric]
+    assert found.metrics["training_score"] == pytest.approx(search.score(X, y), rel=1e-12)
+
+
+def test_scores_that_would_cost_a_pass_are_skipped_with_a_note():
+    for model in (
+        GridSearchCV(LogisticRegression(), {"C": [1]}, scoring="roc_auc", cv=2).fit(X, y),
+        PoissonRegressor().fit(D, d),
+    ):
+        found = report(model, *((X, y) if hasattr(model, "best_score_") else (D, d)))
+        assert "training_score" not in found.metrics
+        assert any("training_score" in note for note in found.notes)
+
+
+class Own(ClassifierMixin, BaseEstimator):
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        raise AssertionError("called")
+
+    predict_proba = decision_function = score = predict
+
+
+def test_the_users_code_is_not_called():
+    found = report(Own().fit(X, y), X, y)
+    assert found.metrics == {}
+    assert "Own" in found.notes[0]
+    assert report(make_pipeline(StandardScaler(), Own()).fit(X, y), X, y).metrics == {}
+
+
+@pytest.mark.parametrize(
+    ("X", "y"),
+    [(X, None), (None, y), (X, y[:-3]), (X[:, :2], y), ("text", y), (X, np.full(400, "other")), (object(), object())],
+)
+def test_strange_data_is_a_note(X, y):
+    found = report(LogisticRegression().fit(*make_classification(400, 6, random_state=0)), X, y)
+    assert "training_accuracy_score" not in found.metrics
+    assert found.notes
+
+
+def test_unlabelled_rows_are_left_out():
+    partly = np.where(np.arange(400) % 4 == 0, -1, y)
+    model = LabelPropagation().fit(X, partly)
+    found = report(model, X, partly)
+    known = partly >= 0
+    assert found.rows_used == known.sum()
+    assert found.metrics["training_accuracy_score"] == pytest.approx(accuracy_score(y[known], model.predict(X)[known]))
+    assert any("100 rows" in note for note in found.notes)
+
+
+def test_containers_of_all_kinds():
+    model = LogisticRegression().fit(X, y)
+    expected = report(model, X, y).metrics
+    for data in (scipy.sparse.csr_matrix(X), X.tolist()):
+        assert report(model, data, y.tolist()).metrics == pytest.approx(expected, rel=1e-9)
+    frame = pd.DataFrame(X).add_prefix("c")
+    expected = report(LogisticRegression().fit(frame, y), frame, pd.Series(y, index=range(400, 0, -1))).metrics
+    assert expected["training_accuracy_score"] == report(model, X, y).metrics["training_accuracy_score"]
+
+
+def test_what_exceeds_the_budget_is_sampled_or_skipped_and_says_so():
+    many, labels = make_classification(30_000, 8, random_state=0)
+    model = RandomForestClassifier(10, max_depth=3, random_state=0).fit(many, labels)
+    found = report(model, many, labels, fit_seconds=0.0, budget_ms=60.0)
+    if found.rows_used == 0:  # a busy machine
+        assert any("skipped" in note for note in found.notes)
+    elif found.rows_used < 30_000:
+        assert any("sampled" in note for note in found.notes)
+    none = report(model, many, labels, fit_seconds=0.0, budget_ms=0.0)
+    assert none.metrics == {}
+    assert any("skipped" in note and "30,000" in note for note in none.notes)
+
+
+def test_a_sample_has_the_metrics_of_its_rows():
+    many, labels = make_classification(5_000, 8, flip_y=0.3, random_state=0)
+    model = KNeighborsClassifier().fit(many, labels)
+    found = report(model, many, labels, fit_seconds=0.0, budget_ms=100.0)
+    step = -(-5_000 // found.rows_used)
+    expected = model.score(many[::step], labels[::step])
+    assert found.metrics["training_accuracy_score"] == pytest.approx(expected, rel=1e-12)
