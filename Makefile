@@ -1,0 +1,61 @@
+# Everything runs in .venv, made on first use; a second call finds it ready. Needs make and Python 3.11 or newer.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Where to look for Python; `make PYTHON=/path/to/python3.12 test` says which one to take.
+PYTHON ?= python3.13 python3.12 python3.11 python3.14 python3 python
+TEST_ARGS ?=
+BENCH_ARGS ?=
+
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+
+.PHONY: help demo test lint bench docs clean
+
+help:  ## Say what there is.
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo  ## Fit, search, register and load models on real data; shows the record. About a minute the first time.
+	$(BIN)/python examples/quickstart.py
+
+test: $(VENV)/.test  ## Run the whole test suite.
+	$(BIN)/python -m pytest -n 2 $(TEST_ARGS)
+
+lint: $(VENV)/.test $(VENV)/.lint  ## Check style, types and layers.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.demo  ## Measure what recording costs; writes benchmarks/RESULTS.md.
+	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
+
+docs: $(VENV)/.demo  ## Write the pages that are made from the code.
+	$(BIN)/python docs/generate.py
+
+clean:  ## Remove the environment, caches and what building leaves.
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt
+	$(INSTALL) .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.made pyproject.toml constraints.txt
+	$(INSTALL) '.[test]'
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.lint: $(VENV)/.made pyproject.toml constraints.txt
+	$(INSTALL) '.[lint]'
+	@touch $@
+
+$(VENV)/.made:
+	@for python in $(PYTHON); do \
+	  if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    echo "Making $(VENV) with $$($$python --version)"; \
+	    $$python -m venv --clear $(VENV) && touch $@; exit; \
+	  fi; \
+	done; \
+	echo "fitbook needs Python 3.11 or newer, with venv and ensurepip. Looked for: $(PYTHON)." >&2; \
+	echo "Install one (on Debian and Ubuntu also its package python3-venv), or say where it is:" >&2; \
+	echo "  make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; \
+	exit 1
