@@ -169,7 +169,7 @@ def _hooks() -> list[Finding]:
     for integration in INTEGRATIONS.values():
         problem = integration.problem()
         found.append(
-            Finding(integration.name, problem or f"can be hooked ({integration.supported})", problem is not None)
+            Finding(integration.name, problem or f"can be hooked ({integration.requirement})", problem is not None)
         )
         if problem is None and integration.name == "sklearn":
             found += _sklearn_hooks()

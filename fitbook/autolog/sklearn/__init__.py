@@ -24,7 +24,8 @@ class SklearnIntegration(Integration):
     """Hooks for scikit-learn's estimators and metrics, the user's own estimators included."""
 
     name = "sklearn"
-    supported = "scikit-learn>=1.5,<2"
+    distribution = "scikit-learn"
+    supported = ((1, 5), (2,))
     modules = tuple(dict.fromkeys(point.module for point in POINTS))
 
     def apply(self, module_name: str) -> None:
