@@ -58,7 +58,9 @@ class Canvas:
                 end = start + 0.55 / dashes * (points[1] - points[0])
                 pen.line([*start.tolist(), *end.tolist()], fill=255, width=thick)
         else:
-            pen.line(points.ravel().tolist(), fill=255, width=thick, joint="curve")
+            pen.line(points.ravel().tolist(), fill=255, width=thick)
+            for x, y in _corners(points, thick).tolist():  # ends of segments are cut square, which leaves notches
+                pen.ellipse((x - thick / 2, y - thick / 2, x + thick / 2, y + thick / 2), fill=255)
         self._blend(np.asarray(mask.reduce(_FINER)), int(corner[0]), int(corner[1]), color)
 
     def rule(self, x0: float, y0: float, x1: float, y1: float, color: str) -> None:
@@ -67,19 +69,20 @@ class Canvas:
         self.box(left, bottom, max(round(max(x0, x1)), left + 1), max(round(max(y0, y1)), bottom + 1), color)
 
     def dots(self, xs: Sequence[float], ys: Sequence[float], color: str, *, size: float, alpha: float) -> None:
-        """Round marks of a diameter in points; where they overlap they darken."""
+        """Round marks of a diameter in points; where they overlap they darken. Those at the sheet's edge are left out."""
         radius = size / 2 * DPI / 72
         reach = int(np.ceil(radius + 1))
         centre = np.column_stack([xs, np.subtract(self.height, ys)]).astype(np.float64)
         whole: Any = np.floor(centre).astype(int)
         clear = np.zeros((self.height, self.width))  # logarithm of what shines through
+        inside = (whole >= reach).all(axis=1) & (whole < (self.width - reach, self.height - reach)).all(axis=1)
+        whole, centre = whole[inside], centre[inside]
         for dy in range(-reach, reach + 1):
             for dx in range(-reach, reach + 1):
                 at = whole + (dx, dy)
-                inside = (at >= 0).all(axis=1) & (at < (self.width, self.height)).all(axis=1)
-                away = np.hypot(*(at + 0.5 - centre)[inside].T)
+                away = np.hypot(*(at + 0.5 - centre).T)
                 cover = np.clip(radius + 0.5 - away, 0, 1) * alpha
-                np.add.at(clear, tuple(at[inside, ::-1].T), np.log1p(-cover))
+                np.add.at(clear, tuple(at[:, ::-1].T), np.log1p(-cover))
         self._blend(((1 - np.exp(clear)) * 255).astype(np.uint8), 0, 0, color)
 
     def box(self, left: float, bottom: float, right: float, top: float, color: Sequence[float] | str) -> None:
@@ -146,9 +149,23 @@ class Canvas:
         y1, x1 = min(mask.shape[0], self.height - top), min(mask.shape[1], self.width - left)
         if y1 <= y0 or x1 <= x0:
             return
-        opaque = mask[y0:y1, x0:x1, None].astype(np.float32) / 255
-        under = self._pixels[top + y0 : top + y1, left + x0 : left + x1]
-        under[:] = np.rint(under + (np.asarray(_rgb(color), dtype=np.float32) - under) * opaque)
+        cut = mask[y0:y1, x0:x1]
+        inked = np.nonzero(cut)  # few of a line's pixels
+        opaque = cut[inked][:, None].astype(np.float32) / 255
+        sheet = self._pixels[top + y0 : top + y1, left + x0 : left + x1]
+        under = sheet[inked].astype(np.float32)
+        sheet[inked] = np.rint(under + (np.asarray(_rgb(color), dtype=np.float32) - under) * opaque)
+
+
+def _corners(points: NDArray[Any], reach: float) -> NDArray[Any]:
+    """Points at which long enough segments meet at an angle that shows."""
+    steps = np.diff(points, axis=0)
+    lengths = np.hypot(*steps.T)
+    before, after = steps[:-1], steps[1:]
+    long = np.minimum(lengths[:-1], lengths[1:]) > reach / 4
+    bend = np.abs(before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]) > 0.3 * lengths[:-1] * lengths[1:]
+    corners: NDArray[Any] = points[1:-1][long & bend]
+    return corners
 
 
 def text_width(words: Sequence[str], size: float) -> float:

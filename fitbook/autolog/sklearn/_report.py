@@ -11,6 +11,7 @@ from fitbook.autolog.sklearn import _metrics
 from fitbook.autolog.sklearn._kinds import estimator_type, unwrap
 from fitbook.autolog.sklearn._known import unchanged, unknown_part
 from fitbook.autolog.sklearn._lazy import Lazy
+from fitbook.autolog.sklearn._own_score import own_score
 from fitbook.autolog.sklearn._predict import classify, codes_in, count_rows, estimate, every, within_budget
 from fitbook.autolog.sklearn._table import Table
 
@@ -21,24 +22,6 @@ else:
     np = Lazy("numpy")
 
 PREFIX = "training_"
-
-# A search's own score is its scorer's. These scorers' values are among the metrics already (with this sign).
-_SCORERS = {
-    "accuracy": ("accuracy_score", 1.0),
-    "precision_weighted": ("precision_score", 1.0),
-    "recall_weighted": ("recall_score", 1.0),
-    "f1_weighted": ("f1_score", 1.0),
-    "neg_log_loss": ("log_loss", -1.0),
-    "r2": ("r2_score", 1.0),
-    "neg_mean_squared_error": ("mean_squared_error", -1.0),
-    "neg_mean_absolute_error": ("mean_absolute_error", -1.0),
-}
-# Methods that compute accuracy or R².
-_PLAIN_SCORES = frozenset(
-    {"ClassifierMixin.score", "RegressorMixin.score", "DummyClassifier.score", "DummyRegressor.score"}
-    | {"KNeighborsClassifier.score", "RadiusNeighborsClassifier.score", "LogisticRegressionCV.score"}
-    | {"RANSACRegressor.score"}
-)
 
 
 @dataclass(slots=True)
@@ -334,28 +317,12 @@ def _density_estimator(fit: _Fit) -> None:
 
 
 def _score(fit: _Fit, plain: str) -> None:
-    """``training_score`` where it is one of the metrics already; another pass over the data it is not worth."""
-    report, estimator = fit.report, fit.estimator
-    name, sign = plain, 1.0
-    is_search = hasattr(type(estimator), "best_estimator_") or "best_estimator_" in vars(estimator)
-    if is_search:
-        scoring, refit = getattr(estimator, "scoring", None), getattr(estimator, "refit", None)
-        if isinstance(scoring, (list, tuple, set)) and refit in scoring:
-            scoring = refit
-        if scoring is not None:
-            name, sign = _SCORERS.get(scoring, ("", 1.0)) if isinstance(scoring, str) else ("", 1.0)
-        if fit.weights is not None:
-            name = ""
-    model, _ = unwrap(estimator)
-    score = getattr(type(model), "score", None)
-    is_plain = getattr(score, "__qualname__", "") in _PLAIN_SCORES
-    if type(model).__name__ == "LogisticRegressionCV" and getattr(model, "scoring", None) is not None:
-        is_plain = False
-    if name == plain and not is_plain and not (is_search and scoring):
-        name = ""
-    if PREFIX + name in report.metrics:
-        report.add({"score": sign * report.metrics[PREFIX + name]})
-    elif report.metrics:
+    report = fit.report
+    metrics = {name.removeprefix(PREFIX): value for name, value in report.metrics.items()}
+    value = own_score(fit.estimator, metrics, plain, weighted=fit.weights is not None)
+    if value is not None:
+        report.add({"score": value})
+    elif metrics:
         report.notes.append("training_score: skipped, its scorer would need another pass over the data")
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from fitbook.autolog.sklearn import _fingerprint
+from fitbook.autolog.sklearn._content import FULL_BYTES
 from fitbook.autolog.sklearn._fingerprint import UNKNOWN, digest_of, fingerprint
 
 rng = np.random.default_rng(0)
@@ -82,7 +82,7 @@ def test_memory_layout_does_not_count():
 
 def test_layout_does_not_count_in_large_data():
     big = rng.random((70_000, 40))
-    assert big.nbytes > _fingerprint.FULL_BYTES
+    assert big.nbytes > FULL_BYTES
     found = fingerprint(big)
     assert found.sampled
     assert json.loads(found.profile_json)["digest_sampled"]

@@ -81,7 +81,7 @@ def test_cells_are_as_dark_as_their_share():
     areas = {
         tuple(color): n for color, n in zip(*np.unique(image.reshape(-1, 3), axis=0, return_counts=True), strict=True)
     }
-    full, half = (33, 92, 158), (144, 174, 206)
+    full, half = (33, 92, 158), (144, 173, 207)
     assert areas[full] > 20_000
     assert areas[half] > 40_000
 

@@ -6,7 +6,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.cluster import DBSCAN, KMeans
 from sklearn.datasets import load_diabetes, make_classification
 from sklearn.ensemble import IsolationForest, RandomForestClassifier
-from sklearn.linear_model import LinearRegression, LogisticRegression, PoissonRegressor, Ridge
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.metrics import (
     accuracy_score,
     confusion_matrix,
@@ -18,7 +18,6 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 from sklearn.mixture import GaussianMixture
-from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier, LocalOutlierFactor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -130,32 +129,6 @@ def test_clusterers_and_detectors_and_densities():
     found = report(mixture, X).metrics
     assert found["training_bic"] == pytest.approx(mixture.bic(X))
     assert found["training_lower_bound"] == mixture.lower_bound_
-
-
-@pytest.mark.parametrize(
-    ("scoring", "metric", "sign"),
-    [
-        (None, "training_accuracy_score", 1),
-        ("accuracy", "training_accuracy_score", 1),
-        ("f1_weighted", "training_f1_score", 1),
-        ("neg_log_loss", "training_log_loss", -1),
-    ],
-)
-def test_a_search_is_scored_by_its_scorer(scoring, metric, sign):
-    search = GridSearchCV(LogisticRegression(), {"C": [0.1, 1]}, scoring=scoring, cv=2).fit(X, y)
-    found = report(search, X, y)
-    assert found.metrics["training_score"] == sign * found.metrics[metric]
-    assert found.metrics["training_score"] == pytest.approx(search.score(X, y), rel=1e-12)
-
-
-def test_scores_that_would_cost_a_pass_are_skipped_with_a_note():
-    for model in (
-        GridSearchCV(LogisticRegression(), {"C": [1]}, scoring="roc_auc", cv=2).fit(X, y),
-        PoissonRegressor().fit(D, d),
-    ):
-        found = report(model, *((X, y) if hasattr(model, "best_score_") else (D, d)))
-        assert "training_score" not in found.metrics
-        assert any("training_score" in note for note in found.notes)
 
 
 class Own(ClassifierMixin, BaseEstimator):
