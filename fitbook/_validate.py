@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import numbers
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from fitbook.errors import InvalidValue
@@ -78,12 +78,35 @@ def _to_float(metric_key: str, value: Any) -> float:
 
 
 def step(value: Any) -> int:
-    """Check a step: any whole number of 64 bits, given as int or a float without fraction."""
-    if value is None:
-        return 0
-    if isinstance(value, numbers.Real) and math.isfinite(value) and int(value) == value and abs(int(value)) < 2**63:
-        return int(value)
-    raise InvalidValue(f"The step {value!r} is not a whole number of 64 bits.")
+    """Check a step: any whole number of 64 bits, given as int or a float without fraction; None is 0."""
+    number = 0 if value is None else _whole_part(value)
+    if number is None or (value is not None and number != value):
+        raise InvalidValue(f"The step {_show(value)} is not a whole number of 64 bits.")
+    return number
+
+
+def timestamp(value: Any) -> int:
+    """Check a moment in milliseconds since the epoch; fractions of a millisecond are dropped."""
+    number = _whole_part(value)
+    if number is None:
+        raise InvalidValue(f"The timestamp {_show(value)} is not a number of milliseconds since the epoch.")
+    return number
+
+
+def _whole_part(value: Any) -> int | None:
+    is_number = isinstance(value, numbers.Real)
+    try:
+        whole = int(value) if is_number else 2**63
+    except (ValueError, OverflowError):  # NaN and infinities
+        return None
+    return whole if abs(whole) < 2**63 else None
+
+
+def one_of(what: str, value: object, allowed: Sequence[str]) -> str:
+    """Check a value that is one of a few words."""
+    if isinstance(value, str) and value in allowed:
+        return value
+    raise InvalidValue(f"The {what} {_show(value)} is none of {', '.join(allowed)}.")
 
 
 def name(kind: str, value: object, *, slashes: bool = True) -> str:
@@ -98,6 +121,8 @@ def name(kind: str, value: object, *, slashes: bool = True) -> str:
         )
     if any(ord(c) < 32 or ord(c) == 127 for c in value):
         raise InvalidValue(f"The {kind} name {value!r} contains control characters; leave them out.")
+    if any("\ud800" <= c <= "\udfff" for c in value):
+        raise InvalidValue(f"The {kind} name {value!r} is not valid Unicode.")
     if not slashes and ("/" in value or ":" in value):
         raise InvalidValue(f"The {kind} name {value!r} contains '/' or ':', which model URIs need; leave them out.")
     return value

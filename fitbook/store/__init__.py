@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from fitbook.errors import InvalidValue, StoreUnavailable
 from fitbook.store._base import DEFAULT_EXPERIMENT_ID, DEFAULT_EXPERIMENT_NAME, Store
-from fitbook.store._database import Database, patience
+from fitbook.store._database import Database, patience, sqlite_file
 from fitbook.store._sql import SqlStore
 
 __all__ = [
@@ -54,7 +54,7 @@ def open_store(uri: str | Path, *, create: bool = True) -> SqlStore:
                 "a script that records something makes one."
             )
         _prepare_directory(folder)
-    return SqlStore(Database(f"sqlite:///{database}"), (folder / "artifacts").as_uri())
+    return SqlStore(Database.of_file(database), (folder / "artifacts").as_uri())
 
 
 def directory_of(uri: str | Path) -> Path | None:
@@ -84,14 +84,11 @@ def directory_of(uri: str | Path) -> Path | None:
 
 def _open_sql(url: str, *, create: bool) -> SqlStore:
     beside = Path.cwd()
-    if url.startswith("sqlite"):
-        file = url.partition(":///")[2].partition("?")[0]
-        if file and file != ":memory:":
-            beside = Path(file).absolute().parent
-            if not create and not Path(file).exists():
-                raise StoreUnavailable(
-                    f"There is no fitbook store at {url}; a script that records something makes one."
-                )
+    file = sqlite_file(url)
+    if file is not None:
+        beside = file.parent
+        if not create and not file.exists():
+            raise StoreUnavailable(f"There is no fitbook store at {url}; a script that records something makes one.")
     return SqlStore(Database(url), (beside / "fitbook-artifacts").as_uri())
 
 

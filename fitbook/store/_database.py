@@ -14,6 +14,7 @@ import random
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
@@ -42,6 +43,19 @@ def patience(seconds: float) -> Iterator[None]:
         yield
     finally:
         _patience.reset(token)
+
+
+# All that are open here. The registry of at-fork hooks would keep each alive for ever.
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    # The parent goes on using its connections: the child forgets them without closing.
+    for database in list(_databases):
+        database.engine.dispose(close=False)
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 class Prepared:
@@ -79,26 +93,28 @@ class Database:
         It was written by another version of fitbook, with a schema that this one does not know.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str | sa.URL) -> None:
+        parsed = _parsed(url)
+        self.url = parsed.render_as_string(hide_password=False)
         try:
-            parsed = sa.make_url(url)
-            self.engine = _sqlite_engine(parsed) if parsed.get_backend_name() == "sqlite" else sa.create_engine(url)
+            self.engine = _sqlite_engine(parsed) if parsed.get_backend_name() == "sqlite" else sa.create_engine(parsed)
         except (ArgumentError, NoSuchModuleError) as error:
-            raise InvalidValue(
-                f"The tracking URI {url!r} is not a database URL that can be used here: {error}"
-            ) from error
+            raise _no_url(url, error) from error
         except ModuleNotFoundError as error:
             raise StoreUnavailable(
-                f"The tracking URI {_hide_password(url)!r} needs the Python package {error.name!r}; install it."
+                f"The tracking URI {parsed!r} needs the Python package {error.name!r}; install it."
             ) from error
         self.dialect = self.engine.dialect.name
         # A database in memory is one connection: its transactions must not interleave.
         self._turn = threading.RLock() if isinstance(self.engine.pool, StaticPool) else None
         self._reader = self.engine.execution_options(fitbook_reads=True)
-        self._creator_pid = os.getpid()
-        os.register_at_fork(after_in_child=self._after_fork)
+        _databases.add(self)
         self._create_or_check()
+
+    @classmethod
+    def of_file(cls, file: Path) -> Database:
+        """Open a SQLite file, whose path may hold what means something in a URL."""
+        return cls(sa.URL.create("sqlite", database=str(file)))
 
     def write(self) -> contextlib.AbstractContextManager[Connection]:
         """Open one writing transaction; commits at the end of the block, rolls back if it raises."""
@@ -166,10 +182,6 @@ class Database:
                     raise
                 raise _unavailable(self.url, error) from error
 
-    def _after_fork(self) -> None:
-        # The parent goes on using its connections: the child forgets them without closing.
-        self.engine.dispose(close=False)
-
     def _create_or_check(self) -> None:
         try:
             with self.read() as connection:
@@ -194,6 +206,25 @@ class Database:
             metadata.create_all(connection)
             connection.execute(schema_version.insert(), {"version_num": SCHEMA_REVISION})
         return SCHEMA_REVISION
+
+
+def sqlite_file(url: str) -> Path | None:
+    """Tell which file a database URL means; None for other databases, and for one in memory."""
+    parsed = _parsed(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+        return None
+    return Path(str(parsed.database)).absolute()
+
+
+def _parsed(url: str | sa.URL) -> sa.URL:
+    try:
+        return sa.make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise _no_url(url, error) from error
+
+
+def _no_url(url: object, error: Exception) -> InvalidValue:
+    return InvalidValue(f"The tracking URI {str(url)!r} is not a database URL that can be used here: {error}")
 
 
 def _sqlite_engine(url: sa.URL) -> Engine:

@@ -40,6 +40,7 @@ T = TypeVar("T")
 
 RUN_NAME_TAG = "mlflow.runName"
 _CHUNK = 500
+_MODEL_COLUMNS = [column.name for column in t.logged_models.columns if column.name not in ("id", "run")]
 _MAX_DOUBLE = 1.7976931348623157e308
 
 
@@ -75,7 +76,7 @@ class SqlStore(Store):
         self, name: str, artifact_location: str | None = None, tags: Mapping[str, str] | None = None
     ) -> str:
         name = _validate.name("experiment", name)
-        rows = [{"key": _validate.key("tag", k), "value": str(v)} for k, v in (tags or {}).items()]
+        rows = [{"key": _validate.key("tag", k), "value": _text(v)} for k, v in (tags or {}).items()]
         try:
             with self.database.write() as connection:
                 number = _insert_experiment(connection, name, artifact_location)
@@ -141,49 +142,42 @@ class SqlStore(Store):
         with self.database.write() as connection:
             row = self._experiment(connection, experiment_id)
             connection.execute(
-                self.database.upsert(t.experiment_tags), {"experiment": row.id, "key": key, "value": str(value)}
+                self.database.upsert(t.experiment_tags), {"experiment": row.id, "key": key, "value": _text(value)}
             )
             _update(connection, t.experiments, row.id, last_update_time=_now())
 
     # -- runs --------------------------------------------------------------------------------------------------------
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> None:
-        rows: dict[str, list[dict[str, Any]]] = {"params": [], "tags": [], "metrics": [], "points": []}
-        with self.database.write() as connection:
-            for experiment_id in {draft.experiment_id for draft in drafts}:
-                self._experiment(connection, experiment_id)
-            connection.execute(t.runs.insert(), [_run_row(draft) for draft in drafts])
-            numbers = _numbers(connection, [draft.run_id for draft in drafts])
-            for draft in drafts:
-                run = numbers[draft.run_id]
-                rows["params"] += _param_rows(run, draft.params)
-                rows["tags"] += _tag_rows(run, {**draft.tags, RUN_NAME_TAG: draft.run_name})
-                points = [_point_row(run, metric) for metric in draft.metrics]
-                rows["points"] += points
-                rows["metrics"] += _latest(points)
-            for table, kind in ((t.params, "params"), (t.tags, "tags"), (t.metrics, "metrics")):
-                if rows[kind]:
-                    connection.execute(table.insert(), rows[kind])
-            if rows["points"]:
-                connection.execute(t.metric_points.insert(), rows["points"])
+        if not drafts:
+            return
+        try:
+            with self.database.write() as connection:
+                for experiment_id in {draft.experiment_id for draft in drafts}:
+                    self._experiment(connection, experiment_id)
+                connection.execute(t.runs.insert(), [_run_row(draft) for draft in drafts])
+                _insert_contents(connection, drafts)
+        except IntegrityError:
+            with self.database.read() as connection:
+                taken = _numbers(connection, [draft.run_id for draft in drafts])
+            raise AlreadyExists("run", next(iter(taken), drafts[0].run_id)) from None
 
     def get_run(self, run_id: str) -> Run:
         with self.database.read() as connection:
             rows = connection.execute(_select_runs().where(t.runs.c.run_id == run_id)).all()
             if not rows:
-                raise self._no_run(run_id)
+                raise _no_run(connection, run_id)
             return self._load(connection, rows, inputs=True)[0]
 
     def find_runs(self, id_prefix: str, limit: int = 10) -> list[str]:
         with self.database.read() as connection:
-            matches = t.runs.c.run_id.between(id_prefix, id_prefix + "~")
-            return list(connection.scalars(sa.select(t.runs.c.run_id).where(matches).limit(limit)))
+            return _run_ids(connection, id_prefix, limit)
 
     def update_run(
         self, run_id: str, *, status: str | None = None, end_time: int | None = None, run_name: str | None = None
     ) -> None:
-        if status is not None and status not in RunStatus.ALL:
-            raise InvalidValue(f"The run status {status!r} is none of {', '.join(RunStatus.ALL)}.")
+        if status is not None:
+            _validate.one_of("run status", status, RunStatus.ALL)
         with self.database.write() as connection:
             run = self._run(connection, run_id)
             values: dict[str, Any] = {}
@@ -234,21 +228,11 @@ class SqlStore(Store):
     # -- what runs hold ----------------------------------------------------------------------------------------------
 
     def log_metric(self, run_id: str, metric: Metric) -> None:
-        key = _validate.key("metric", metric.key)
         with self.database.write() as connection:
-            found = self._quick_run.run(connection, {"run_id": run_id}).first()
+            found: Any = self._quick_run.run(connection, {"run_id": run_id}).first()
             if found is None or found[1] != LifecycleStage.ACTIVE:
-                self._run(connection, run_id)
-                raise self._no_run(run_id)
-            value, special = _encode(metric.value)
-            row = {
-                "run": found[0],
-                "key": key,
-                "value": value,
-                "special": special,
-                "step": metric.step,
-                "timestamp": metric.timestamp,
-            }
+                self._run(connection, run_id)  # which says what is wrong
+            row = _point_row(found[0], metric)
             self._quick_point.run(connection, row)
             self._quick_metric.run(connection, row)
 
@@ -293,8 +277,11 @@ class SqlStore(Store):
     def record_model(self, model: LoggedModel) -> None:
         with self.database.write() as connection:
             run = self._run(connection, model.run_id)
-            row = {name: getattr(model, name) for name in t.logged_models.columns.keys() if name not in ("id", "run")}
-            connection.execute(t.logged_models.insert(), {"run": run, **row})
+            row = {name: getattr(model, name) for name in _MODEL_COLUMNS}
+            try:
+                connection.execute(t.logged_models.insert(), {"run": run, **row})
+            except IntegrityError:
+                raise AlreadyExists("model", model.model_id) from None
 
     def get_logged_model(self, model_id: str) -> LoggedModel:
         found = self._logged_models(t.logged_models.c.model_id == model_id)
@@ -364,7 +351,8 @@ class SqlStore(Store):
             row = self._experiment(connection, experiment_id, active=False)
             if row.lifecycle_stage != before:
                 raise WrongState(f"The experiment {row.name!r} (id {row.id}) is {row.lifecycle_stage} already.")
-            now = _now()
+            last = connection.scalar(sa.select(sa.func.max(t.runs.c.deleted_time)).where(t.runs.c.experiment == row.id))
+            now = max(_now(), (last or 0) + 1)
             _update(connection, t.experiments, row.id, lifecycle_stage=after, last_update_time=now)
             # Runs that the user had deleted one by one before stay deleted when the experiment comes back.
             gone_with_it = t.runs.c.deleted_time == row.last_update_time
@@ -379,14 +367,10 @@ class SqlStore(Store):
         query = sa.select(t.runs.c.id, t.runs.c.lifecycle_stage).where(t.runs.c.run_id == run_id)
         row = connection.execute(query).first()
         if row is None:
-            raise self._no_run(run_id)
+            raise _no_run(connection, run_id)
         if active and row.lifecycle_stage != LifecycleStage.ACTIVE:
             raise WrongState(f"The run {run_id} is deleted and can't be changed; restore it first.")
         return int(row.id)
-
-    def _no_run(self, run_id: object) -> NotFound:
-        known = self.find_runs(run_id[:4], 50) if isinstance(run_id, str) and run_id else []
-        return NotFound("run", run_id, known, hint="" if known else "`fitbook runs list` shows what there is.")
 
     def _write_params(self, connection: Connection, run_id: str, run: int, params: Mapping[str, str]) -> None:
         rows = _param_rows(run, params)
@@ -496,6 +480,16 @@ def _number(kind: str, text: object) -> int:
     raise NotFound(f"{kind} with id", text, hint="Ids of experiments are numbers; names go to get_experiment_by_name.")
 
 
+def _run_ids(connection: Connection, prefix: str, limit: int) -> list[str]:
+    matches = t.runs.c.run_id.between(prefix, prefix + "~")
+    return list(connection.scalars(sa.select(t.runs.c.run_id).where(matches).limit(limit)))
+
+
+def _no_run(connection: Connection, run_id: object) -> NotFound:
+    known = _run_ids(connection, run_id[:4], 50) if isinstance(run_id, str) and run_id else []
+    return NotFound("run", run_id, known, hint="" if known else "`fitbook runs list` shows what there is.")
+
+
 def _numbers(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for chunk in _chunks(run_ids):
@@ -510,16 +504,31 @@ def _run_row(draft: RunDraft) -> dict[str, Any]:
         "experiment": _number("experiment", draft.experiment_id),
         "name": _validate.name("run", draft.run_name),
         "user_id": draft.user_id,
-        "status": draft.status,
+        "status": _validate.one_of("run status", draft.status, RunStatus.ALL),
         "lifecycle_stage": LifecycleStage.ACTIVE,
         "start_time": draft.start_time,
         "end_time": draft.end_time,
     }
 
 
+def _insert_contents(connection: Connection, drafts: Sequence[RunDraft]) -> None:
+    rows: dict[sa.Table, list[dict[str, Any]]] = {t.params: [], t.tags: [], t.metrics: [], t.metric_points: []}
+    numbers = _numbers(connection, [draft.run_id for draft in drafts])
+    for draft in drafts:
+        run = numbers[draft.run_id]
+        points = [_point_row(run, metric) for metric in draft.metrics]
+        rows[t.params] += _param_rows(run, draft.params)
+        rows[t.tags] += _tag_rows(run, {**draft.tags, RUN_NAME_TAG: draft.run_name})
+        rows[t.metrics] += _latest(points)
+        rows[t.metric_points] += points
+    for table, content in rows.items():
+        if content:
+            connection.execute(table.insert(), content)
+
+
 def _param_rows(run: int, params: Mapping[str, str]) -> list[dict[str, Any]]:
     return [
-        {"run": run, "key": _validate.key("parameter", key), "value": str(value), "number": _as_number(str(value))}
+        {"run": run, "key": _validate.key("parameter", key), "value": _text(value), "number": _as_number(str(value))}
         for key, value in params.items()
     ]
 
@@ -534,18 +543,23 @@ def _as_number(value: str) -> float | None:
 
 
 def _tag_rows(run: int, tags: Mapping[str, str]) -> list[dict[str, Any]]:
-    return [{"run": run, "key": _validate.key("tag", key), "value": str(value)} for key, value in tags.items()]
+    return [{"run": run, "key": _validate.key("tag", key), "value": _text(value)} for key, value in tags.items()]
+
+
+def _text(value: object) -> str:
+    """Turn a value into text that every database can hold; what is not valid Unicode is escaped, not lost."""
+    return str(value).encode("utf-8", "backslashreplace").decode()
 
 
 def _point_row(run: int, metric: Metric) -> dict[str, Any]:
-    value, special = _encode(metric.value)
+    value, special = _encode(_validate.metric_value(metric.key, metric.value))
     return {
         "run": run,
         "key": _validate.key("metric", metric.key),
         "value": value,
         "special": special,
-        "step": metric.step,
-        "timestamp": metric.timestamp,
+        "step": _validate.step(metric.step),
+        "timestamp": _validate.timestamp(metric.timestamp),
     }
 
 
@@ -562,14 +576,14 @@ def _latest(points: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _encode(value: float) -> tuple[float, int]:
     if math.isfinite(value):
-        return value, 0
+        return (value, 0) if value or math.copysign(1.0, value) > 0 else (0.0, 4)
     if math.isnan(value):
         return 0.0, 1
     return (_MAX_DOUBLE, 2) if value > 0 else (-_MAX_DOUBLE, 3)
 
 
 def _decode(value: float, special: int) -> float:
-    return (value, math.nan, math.inf, -math.inf)[special]
+    return (value, math.nan, math.inf, -math.inf, -0.0)[special]
 
 
 def _select_runs() -> sa.Select[Any]:

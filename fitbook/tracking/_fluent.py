@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fitbook import settings
+from fitbook import _validate, settings
 from fitbook.entities import DatasetInput, Experiment, LifecycleStage, Run, RunStatus, ViewType
 from fitbook.errors import InvalidValue, NotFound, WrongState
 from fitbook.tracking import _active
@@ -152,8 +152,7 @@ def start_run(
 
 def end_run(status: str = RunStatus.FINISHED) -> None:
     """End the innermost active run; does nothing if there is none."""
-    if status not in RunStatus.ALL:
-        raise InvalidValue(f"The run status {status!r} is none of {', '.join(RunStatus.ALL)}.")
+    _validate.one_of("run status", status, RunStatus.ALL)
     run = _active.pop()
     if run is not None:
         run.end(status)

@@ -98,13 +98,13 @@ class RunHandle:
     def log_metric(self, key: str, value: float, step: int | None = None, timestamp: int | None = None) -> None:
         """Add one point to a metric; see `fitbook.log_metric`."""
         number = _validate.metric_value(key, value)
-        moment = now_ms() if timestamp is None else int(timestamp)
+        moment = now_ms() if timestamp is None else _validate.timestamp(timestamp)
         self.backend.store.log_metric(self.run_id, Metric(key, number, moment, _validate.step(step)))
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None, timestamp: int | None = None) -> None:
         """Add one point to each of several metrics; all or none."""
         if metrics:
-            moment, place = now_ms() if timestamp is None else int(timestamp), _validate.step(step)
+            moment, place = now_ms() if timestamp is None else _validate.timestamp(timestamp), _validate.step(step)
             points = [Metric(k, _validate.metric_value(k, v), moment, place) for k, v in _mapping("metrics", metrics)]
             self.backend.store.log_batch(self.run_id, metrics=points)
 
