@@ -16,6 +16,7 @@ help:  ## Say what there is.
 
 demo: $(VENV)/.demo  ## Fit, search, register and load models on real data; shows the record. About a minute the first time.
 	$(BIN)/python examples/quickstart.py
+	@echo "          (fitbook is $(BIN)/fitbook here)"
 
 test: $(VENV)/.test  ## Run the whole test suite.
 	$(BIN)/python -m pytest -n 2 $(TEST_ARGS)

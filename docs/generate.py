@@ -1,0 +1,65 @@
+"""Write the parts of the documentation that are made from the code: ``make docs``, which ``tests/test_docs.py`` checks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fitbook import settings
+from fitbook.autolog.sklearn._points import FIT_METHODS, POINTS, PREDICT_METHODS, SCORE_METHODS, Role
+
+DOCS = Path(__file__).resolve().parent
+BEGIN, END = "<!-- made by docs/generate.py: edit that -->\n", "<!-- end -->\n"
+
+METHODS = ", ".join(f"`{name}`" for name in (*FIT_METHODS, *PREDICT_METHODS, *SCORE_METHODS))
+HOOKED = {
+    Role.ESTIMATORS: f"{METHODS} of this class and of its subclasses",
+    Role.METRIC: "what each of these functions calls once it has checked its arguments",
+    Role.THREADS: "the making and the running of a batch of jobs",
+}
+
+
+def hook_table() -> str:
+    """Every hooked place by module and role."""
+    lines: list[str] = []
+    for role in Role:
+        lines.append(f"**{role.name.capitalize()}:** {role.value}. Hooked: {HOOKED[role]}.\n")
+        places = [f"`{point.module}.{point.path}`" for point in POINTS if point.role is role]
+        lines.append(", ".join(places) + ".\n")
+    return "\n".join(lines).rstrip("\n")
+
+
+def settings_page() -> str:
+    """Every environment variable."""
+    lines = [
+        "# Settings",
+        "",
+        BEGIN,
+        "Environment variables, read when they are needed. What a call says goes before what they say.",
+        "",
+        "| variable | default | meaning |",
+        "| --- | --- | --- |",
+    ]
+    for setting in settings.ALL:
+        default = str(setting.default).lower() if isinstance(setting.default, bool) else setting.default
+        lines.append(f"| `{setting.name}` | `{default}` | {setting.help} |".replace("``", "none"))
+    return "\n".join(lines) + "\n"
+
+
+def between(page: str, made: str) -> str:
+    """Put what was made between the marks of a page."""
+    before, rest = page.split(BEGIN)
+    return f"{before}{BEGIN}\n{made}\n{END}{rest.split(END)[1]}"
+
+
+def pages() -> dict[Path, str]:
+    """Path and content of each page, as they should be."""
+    autolog = DOCS / "autolog.md"
+    return {
+        autolog: between(autolog.read_text(encoding="utf-8"), hook_table()),
+        DOCS / "settings.md": settings_page(),
+    }
+
+
+if __name__ == "__main__":
+    for path, content in pages().items():
+        path.write_text(content, encoding="utf-8")
