@@ -15,8 +15,9 @@ from typing import Any
 from fitbook import settings
 from fitbook._log import FitbookWarning, logger
 
-# Whether a recorded call, or fitbook itself, is at work in this context: every hook then calls straight through.
-inside: ContextVar[bool] = ContextVar("fitbook_inside", default=False)
+# Inside a recorded call, or inside fitbook itself (OURS): every hook then calls straight through.
+RECORDED, OURS = 1, 2
+inside: ContextVar[int] = ContextVar("fitbook_inside", default=0)
 
 # What was swallowed lately. The test suite re-raises it: "never raises" must not hide "never works".
 swallowed: deque[tuple[str, BaseException]] = deque(maxlen=1000)
@@ -83,7 +84,7 @@ def start_over(*, silent: bool) -> None:
 @contextlib.contextmanager
 def suppressed() -> Iterator[None]:
     """Call into the libraries without being recorded, and without their warnings reaching the user."""
-    token = inside.set(True)
+    token = inside.set(OURS)
     filters: list[Any] = warnings.filters  # type: ignore[assignment]
     filters.insert(0, _OWN_WARNINGS)
     try:
@@ -96,7 +97,8 @@ def suppressed() -> Iterator[None]:
 
 class _OnlyInside(type):
     def __subclasscheck__(cls, _: type) -> bool:
-        return inside.get()
+        # What the user's own fit warns of while the background writer is at work stays the user's.
+        return inside.get() == OURS
 
 
 class _WarnedByUs(Warning, metaclass=_OnlyInside):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextvars import Token
 from typing import Any, Protocol
 
-from fitbook.autolog._guard import inside, quietly
+from fitbook.autolog._guard import RECORDED, inside, quietly
 from fitbook.tracking import _active
 from fitbook.tracking._writer import writer
 
@@ -66,11 +66,11 @@ class Session:
 
     def __init__(self, record: Record) -> None:
         self._record = record
-        self._token: Token[bool] | None = None
+        self._token: Token[int] | None = None
 
     def enter(self) -> None:
         """The fit begins."""
-        self._token = inside.set(True)
+        self._token = inside.set(RECORDED)
         writer.fit_begins()
 
     def ended(self, result: Any) -> None:
@@ -106,15 +106,18 @@ def hook_fit(original: Callable[..., Any], begin: Begin) -> Callable[..., Any]:
     @functools.wraps(original)
     def fit(self: Any, *args: Any, **kwargs: Any) -> Any:
         session = hook and hook.begin(self, original, args, kwargs)
-        if not session:
-            return original(self, *args, **kwargs)
         try:
-            session.enter()
+            if session:
+                session.enter()
             result = original(self, *args, **kwargs)
         except BaseException as error:
-            session.failed(error)
+            if session:
+                session.failed(error)
+            # This frame is none of the user's business.
+            BaseException.with_traceback(error, error.__traceback__ and error.__traceback__.tb_next)
             raise
-        session.ended(result)
+        if session:
+            session.ended(result)
         return result
 
     return fit
@@ -137,7 +140,7 @@ def hook_batch_call(original: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(original)
     def __call__(self: Any) -> Any:
-        was_inside, runs = getattr(self, "_fitbook", (False, ()))
+        was_inside, runs = getattr(self, "_fitbook", (0, ()))
         if not was_inside and not runs:
             return original(self)
         token, before = inside.set(was_inside), _active.stack()

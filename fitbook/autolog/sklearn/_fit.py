@@ -13,7 +13,7 @@ from fitbook import _validate, settings
 from fitbook._log import logger
 from fitbook.autolog._config import Config
 from fitbook.autolog._guard import quietly, say, suppressed
-from fitbook.autolog.sklearn import _describe, _links, _plots
+from fitbook.autolog.sklearn import _describe, _links, _plots, _trees
 from fitbook.autolog.sklearn._call import FitCall, fit_call, head
 from fitbook.autolog.sklearn._search import SearchResult, search_result
 from fitbook.entities import Dataset, DatasetInput, Metric, RunDraft, RunStatus
@@ -191,16 +191,17 @@ class FitRecord:
 
     def _describe_result(self, result: Any, fit_seconds: float, end_time: int) -> None:
         call, config = self.call, self.config
-        report = _describe.training_report(
-            self.estimator,
-            call.X,
-            call.y,
-            call.sample_weight,
-            fit_seconds=fit_seconds,
-            budget_ms=settings.AUTOLOG_BUDGET_MS.get(),
-            pos_label=config.pos_label,
-            predicted=result if self.method == "fit_predict" else None,
-        )
+        with _trees.uncounted(self.estimator):
+            report = _describe.training_report(
+                self.estimator,
+                call.X,
+                call.y,
+                call.sample_weight,
+                fit_seconds=fit_seconds,
+                budget_ms=settings.AUTOLOG_BUDGET_MS.get(),
+                pos_label=config.pos_label,
+                predicted=result if self.method == "fit_predict" else None,
+            )
         self.notes += report.notes
         metrics = {**report.metrics, "fit_duration_seconds": fit_seconds}
         params: dict[str, str] = {}
@@ -282,9 +283,12 @@ class FitRecord:
     def _predicted(self, estimator: Any, rows: Any) -> Any:
         if rows is None or not _describe.may_predict(estimator):
             return None
-        with self._quietly("predicting a few rows for the signature"):
-            return estimator.predict(rows)
-        return None
+        try:
+            with _trees.uncounted(estimator):
+                return estimator.predict(rows)
+        except Exception as error:  # that it fits says nothing about predicting what it was fitted on
+            self.notes.append(f"signature: predicting the first rows raised {type(error).__name__}: {error}")
+            return None
 
     def _link(self, search: SearchResult | None) -> None:
         if self.config.log_post_training_metrics:

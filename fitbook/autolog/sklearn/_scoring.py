@@ -13,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from fitbook import _validate, settings
-from fitbook.autolog._guard import inside, is_library, quietly, suppressed
+from fitbook.autolog._guard import RECORDED, inside, is_library, quietly, suppressed
 from fitbook.autolog._session import Hook
 from fitbook.autolog.sklearn import _links
 from fitbook.autolog.sklearn._links import Prediction
@@ -76,11 +76,11 @@ class Scoring:
 
     def __init__(self, run: RunHandle) -> None:
         self._run = run
-        self._token: Token[bool] | None = None
+        self._token: Token[int] | None = None
 
     def enter(self) -> None:
         """The call begins; what it calls is no metric of the user's."""
-        self._token = inside.set(True)
+        self._token = inside.set(RECORDED)
 
     def leave(self) -> None:
         """The call has returned or raised."""
@@ -102,7 +102,12 @@ def hook_predict(original: Callable[..., Any], integration: Integration) -> Call
 
     @functools.wraps(original)
     def predict(self: Any, *args: Any, **kwargs: Any) -> Any:
-        result = original(self, *args, **kwargs)
+        try:
+            result = original(self, *args, **kwargs)
+        except BaseException as error:
+            # As in hook_fit: no frame of ours in the user's traceback.
+            BaseException.with_traceback(error, error.__traceback__ and error.__traceback__.tb_next)
+            raise
         if hook:
             hook.note(self, args, kwargs, result)
         return result
@@ -117,14 +122,18 @@ def hook_score(original: Callable[..., Any], integration: Integration) -> Callab
     @functools.wraps(original)
     def score(self: Any, *args: Any, **kwargs: Any) -> Any:
         scoring = hook and hook.begin(self)
-        if not scoring:
-            return original(self, *args, **kwargs)
         try:
-            scoring.enter()
+            if scoring:
+                scoring.enter()
             result = original(self, *args, **kwargs)
+        except BaseException as error:
+            BaseException.with_traceback(error, error.__traceback__ and error.__traceback__.tb_next)
+            raise
         finally:
-            scoring.leave()
-        scoring.note(self, args, kwargs, result)
+            if scoring:
+                scoring.leave()
+        if scoring:
+            scoring.note(self, args, kwargs, result)
         return result
 
     return score
@@ -138,7 +147,7 @@ def hook_metric(original: Callable[..., Any], integration: Integration) -> Calla
     def metric(*args: Any, **kwargs: Any) -> Any:
         if inside.get() or not _wanted(integration):
             return original(*args, **kwargs)
-        token = inside.set(True)
+        token = inside.set(RECORDED)
         try:
             result = original(*args, **kwargs)
         finally:
