@@ -208,12 +208,13 @@ class Database:
         return SCHEMA_REVISION
 
 
-def sqlite_file(url: str) -> Path | None:
-    """Tell which file a database URL means; None for other databases, and for one in memory."""
+def sqlite_file(url: str | sa.URL) -> Path | None:
+    """Tell which file a database URL means; None for other databases, one in memory, and SQLite's own ``file:`` URIs."""
     parsed = _parsed(url)
-    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+    name = parsed.database or ""
+    if parsed.get_backend_name() != "sqlite" or name in ("", ":memory:") or name.startswith("file:"):
         return None
-    return Path(str(parsed.database)).absolute()
+    return Path(name).absolute()
 
 
 def _parsed(url: str | sa.URL) -> sa.URL:
@@ -229,12 +230,15 @@ def _no_url(url: object, error: Exception) -> InvalidValue:
 
 def _sqlite_engine(url: sa.URL) -> Engine:
     in_memory = url.database in (None, "", ":memory:")
-    if not in_memory:
-        folder = Path(str(url.database)).absolute().parent
+    file = sqlite_file(url)
+    if file is not None:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreUnavailable(f"The folder {folder} of the store can't be made: {error.strerror}.") from error
+            raise StoreUnavailable(
+                f"The folder {file.parent} of the store can't be made: {error.strerror}. Make it writable for this user, "
+                "or choose another tracking URI."
+            ) from error
     engine = sa.create_engine(
         url,
         connect_args={"timeout": settings.SQLITE_TIMEOUT.get(), "check_same_thread": False, "isolation_level": None},
