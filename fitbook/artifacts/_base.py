@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from pathlib import Path
 from typing import Protocol
 
@@ -33,6 +35,10 @@ class Artifacts(Protocol):
         """Remove one file or a folder with all in it."""
 
 
+# What would be a dot, slash, backslash, percent or NUL, or is no Unicode, once somebody decodes it.
+_ENCODED = re.compile(r"%(2[ef5]|5c|00|c[01]|u)", re.IGNORECASE)
+
+
 def checked(path: object, *, root_allowed: bool = False) -> str:
     """Return the path if it names something strictly inside the run, else raise `InvalidValue`.
 
@@ -43,21 +49,21 @@ def checked(path: object, *, root_allowed: bool = False) -> str:
     if path == "" and root_allowed:
         return path
     reason = ""
+    parts = path.split("/")
+    # Some place that the files go to later may take look-alikes of dots and slashes for the real ones.
+    folded = unicodedata.normalize("NFKC", path).split("/")
     if "\\" in path or ":" in path or any(ord(c) < 32 or ord(c) == 127 for c in path):
         reason = "backslashes, colons and control characters are not allowed"
-    elif any(part in ("", ".", "..") or part != part.strip() for part in path.split("/")):
+    elif any(not part.strip(".;") for part in parts + folded) or any(part != part.strip() for part in parts):
         reason = "it must be relative, without '.', '..', empty parts, or spaces around a part"
-    elif any(len(part.encode("utf-8", "replace")) > 255 for part in path.split("/")) or len(path) > 1024:
+    elif any(len(part.encode("utf-8", "replace")) > 255 for part in parts) or len(path) > 1024:
         reason = "a part may have 255 bytes, the whole 1024 characters"
-    elif "%2e" in path.lower() or "%2f" in path.lower() or "%5c" in path.lower() or "%25" in path.lower():
-        reason = "percent-encoded dots, slashes and percents are not allowed"
+    elif _ENCODED.search(path):
+        reason = "percent-encoded dots, slashes, percents and the like are not allowed"
     elif path.startswith("~"):
         reason = "it must not begin with '~'"
-    else:
-        try:
-            path.encode()
-        except UnicodeEncodeError:
-            reason = "it is not valid Unicode"
+    elif any("\ud800" <= c <= "\udfff" for c in path):
+        reason = "it is not valid Unicode"
     if reason:
         raise InvalidValue(f"The artifact path {path!r} can't be used: {reason}. Write it like 'plots/roc.png'.")
     return path

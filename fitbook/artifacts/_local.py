@@ -23,7 +23,7 @@ class LocalArtifacts:
 
     def put(self, path: str, content: bytes | Path) -> None:
         """Write one file; see `Artifacts`."""
-        target = self._inside(path)
+        target = self._inside(checked(path))
         with _as_unavailable(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".part-")
