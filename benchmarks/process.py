@@ -94,7 +94,7 @@ def script(tool: Tool, effort: Effort) -> list[Measure]:
     here = _scratch()
     recorded = {fits: tool.prelude + SCRIPT.format(fits=fits) for fits in (1, 1 + FURTHER)}
     plain = {fits: SCRIPT.format(fits=fits) for fits in (1, 1 + FURTHER)}
-    rounds = effort.rounds(11)
+    rounds = effort.rounds(11, quick=2)
     fresh, one, one_plain, further, further_plain = [], [], [], [], []
     python(recorded[1], here)
     for _ in range(rounds):

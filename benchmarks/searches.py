@@ -24,7 +24,7 @@ def _search(candidates: int, folds: int, n_jobs: int, goal: Goal, tool: Tool, ef
         return clock(lambda: search.fit(X, y))
 
     before = tool.count_runs()
-    result = interleave(tool, call, effort.rounds(9))
+    result = interleave(tool, call, effort.rounds(9, quick=2))
     calls = len(result.plain) + 1
     runs, rest = divmod(tool.count_runs() - before, calls)
     # The peer keeps five candidates by default; the table shows how many runs each tool has written.
