@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
+# No NullHandler: what could not be recorded is said on standard error in programs that set up no logging, too.
 logger = logging.getLogger("fitbook")
-logger.addHandler(logging.NullHandler())
 
 
 class FitbookWarning(UserWarning):

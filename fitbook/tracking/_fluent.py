@@ -424,9 +424,20 @@ def _target(run_id: str | None) -> RunHandle:
     return active_or_new_run() if run_id is None else RunHandle(current(), run_id)
 
 
+_inherited: tuple[ActiveRun, ...] = ()
+
+
+def _note_inherited() -> None:
+    global _inherited
+    _inherited = _active.stack()
+
+
 def _end_at_exit() -> None:
-    for _ in _active.stack():
-        end_run()
+    for run in reversed(_active.stack()):
+        # What was active when this process was forked goes on in its parent.
+        if run not in _inherited:
+            run.end()
 
 
 atexit.register(_end_at_exit)
+os.register_at_fork(after_in_child=_note_inherited)

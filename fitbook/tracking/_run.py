@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import threading
 import time
 import uuid
@@ -331,6 +332,15 @@ def resume(backend: Backend, run_id: str, run_name: str | None, tags: Mapping[st
 # How many jobs of each run the background writer has still to do.
 _pending: Counter[str] = Counter()
 _pending_lock = threading.Lock()
+
+
+def _forget_pending() -> None:
+    global _pending_lock
+    _pending.clear()
+    _pending_lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget_pending)
 
 
 def _counted(run_id: str, job: Job) -> Job:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import sys
 import threading
 import time
 from collections import deque
@@ -25,7 +26,7 @@ MAX_JOBS = 2000
 
 
 class Writer:
-    """Runs jobs on a thread of its own, in order; a job that raises is logged and the next one runs."""
+    """Runs jobs in order, one at a time, on a thread of its own; a job that raises is logged and the next one runs."""
 
     def __init__(self) -> None:
         self._reset()
@@ -53,8 +54,8 @@ class Writer:
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until everything put so far is done; False if ``timeout`` seconds were not enough."""
-        if not self._unfinished or getattr(self._here, "in_job", False):
-            return True
+        if not self._unfinished or self._worker == threading.get_ident():
+            return True  # a job that reads the record can't wait for itself
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._changed:
             self._waiting += 1
@@ -81,27 +82,32 @@ class Writer:
         self._fits = 0
         self._waiting = 0
         self._last_fit = 0.0
-        self._here = threading.local()
+        self._worker: int | None = None  # the thread that does a job now; jobs of jobs are done inside it
+        self._depth = 0
         self._limit = int(settings.PENDING_MB.get() * 1e6)
 
     def _put(self, queue: deque[tuple[Job, int]], job: Job, size: int) -> None:
         while self._unfinished and (self._bytes + size > self._limit or self._unfinished >= MAX_JOBS):
             if not self._step(wait=False):
-                # The thread has the last job in hand: its room comes free when that is done.
-                with self._changed:
-                    if self._alive() and self._unfinished:
-                        self._changed.wait(0.05)
+                break
         with self._changed:
             queue.append((job, size))
             self._unfinished += 1
             self._bytes += size
             if not self._alive():
-                thread = threading.Thread(target=self._loop, name="fitbook-writer", daemon=True)
-                # At interpreter exit no thread can be started any more; flush() then does the work itself.
-                with contextlib.suppress(RuntimeError):
-                    thread.start()
-                    self._thread = thread
+                self._start()
             self._changed.notify_all()
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._loop, name="fitbook-writer", daemon=True)
+        # At interpreter exit no thread can be started any more; flush() then does the work itself.
+        with contextlib.suppress(RuntimeError):
+            thread.start()
+            self._thread = thread
+        process = sys.modules.get("multiprocessing.process")
+        if process is not None and process.parent_process() is not None:
+            # A process that multiprocessing forked ends without calling what atexit has.
+            sys.modules["multiprocessing.util"].Finalize(None, self._at_exit, exitpriority=100)
 
     def _alive(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
@@ -116,31 +122,43 @@ class Writer:
 
     def _step(self, *, wait: bool) -> bool:
         """Do one job; without ``wait``, return False if there is none to take."""
-        with self._changed:
-            while True:
-                queue = self._soon or (self._later if not wait or self._is_quiet() else None)
-                if queue:
-                    job, size = queue.popleft()
-                    break
-                if not wait:
-                    return False
-                self._changed.wait(QUIET_SECONDS if self._later else None)
-        self._here.in_job = True
+        taken = self._take(wait)
+        if taken is None:
+            return False
+        job, size = taken
+        del taken
         try:
             job()
-        except BaseException:
+        except BaseException as error:
             logger.exception("a background write failed")
+            if not isinstance(error, Exception) and threading.current_thread() is not self._thread:
+                raise  # an interrupt of the user's
         finally:
-            self._here.in_job = False
             del job
             with self._changed:
+                self._depth -= 1
+                self._worker = self._worker if self._depth else None
                 self._unfinished -= 1
                 self._bytes -= size
                 self._changed.notify_all()
         return True
 
+    def _take(self, wait: bool) -> tuple[Job, int] | None:
+        me = threading.get_ident()
+        with self._changed:
+            while True:
+                # One at a time, whoever does it: the end of a run must not overtake what belongs to the run.
+                free = self._worker in (None, me)
+                queue = self._soon or (self._later if not wait or self._is_quiet() else None)
+                if free and queue:
+                    self._worker, self._depth = me, self._depth + 1
+                    return queue.popleft()
+                if free and not wait:
+                    return None
+                self._changed.wait(QUIET_SECONDS if free and self._later else None)
+
     def _is_quiet(self) -> bool:
-        return self._waiting > 0 or (self._fits == 0 and time.monotonic() - self._last_fit > QUIET_SECONDS)
+        return self._waiting > 0 or (self._fits <= 0 and time.monotonic() - self._last_fit > QUIET_SECONDS)
 
     def _at_exit(self) -> None:
         seconds = settings.EXIT_TIMEOUT.get()

@@ -162,11 +162,11 @@ def test_a_symbolic_link_leads_nowhere(artifacts: LocalArtifacts, root: Path, tm
     (root / "dangling").symlink_to(tmp_path / "nothing")
     for path in ("link", "link/secret", "link/new", "a/file", "dangling"):
         calls: list[Callable[[], object]] = [
-            lambda path=path: artifacts.put(path, b"evil"),  # type: ignore[misc]
-            lambda path=path: artifacts.read(path),  # type: ignore[misc]
-            lambda path=path: artifacts.list(path),  # type: ignore[misc]
-            lambda path=path: artifacts.local_path(path),  # type: ignore[misc]
-            lambda path=path: artifacts.delete(path),  # type: ignore[misc]
+            lambda path=path: artifacts.put(path, b"evil"),
+            lambda path=path: artifacts.read(path),
+            lambda path=path: artifacts.list(path),
+            lambda path=path: artifacts.local_path(path),
+            lambda path=path: artifacts.delete(path),
         ]
         for call in calls:
             with pytest.raises(InvalidValue, match="symbolic link"):
@@ -246,7 +246,7 @@ def test_a_file_that_could_not_be_written_leaves_the_old_one(
 
 
 def test_an_interrupt_while_writing_leaves_nothing(artifacts: LocalArtifacts, root: Path, tmp_path: Path) -> None:
-    class Interrupted(type(tmp_path)):  # type: ignore[misc]
+    class Interrupted(type(tmp_path)):
         def open(self, *_: Any, **__: Any) -> Any:
             raise KeyboardInterrupt
 
@@ -283,7 +283,7 @@ def test_readers_see_one_whole_file_or_another(artifacts: LocalArtifacts) -> Non
             seen.append(artifacts.read("a") in contents)
 
     readers = [threading.Thread(target=read) for _ in range(2)]
-    writers = [threading.Thread(target=lambda c=c: [artifacts.put("a", c) for _ in range(20)]) for c in contents]  # type: ignore[misc]
+    writers = [threading.Thread(target=lambda c=c: [artifacts.put("a", c) for _ in range(20)]) for c in contents]
     for thread in readers + writers:
         thread.start()
     for thread in writers:
