@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import getpass
 import os
+import re
 import sys
 import uuid
 from pathlib import Path
@@ -78,22 +79,26 @@ def _git_head(start: Path) -> tuple[str, str]:
                 continue
             head = (git / "HEAD").read_text().strip()
             if not head.startswith("ref: "):
-                return head, ""
+                return _commit(head), ""
             ref = head[5:]
             shared = git / (git / "commondir").read_text().strip() if (git / "commondir").is_file() else git
             branch = ref.removeprefix("refs/heads/")
             for place in (git / ref, shared / ref):
                 if place.is_file():
-                    return place.read_text().strip(), branch
+                    return _commit(place.read_text().strip()), branch
             packed = shared / "packed-refs"
             if packed.is_file():
                 for line in packed.read_text().splitlines():
                     if line.endswith(" " + ref):
-                        return line.split()[0], branch
+                        return _commit(line.split()[0]), branch
             return "", branch
     except (OSError, UnicodeError):
         pass
     return "", ""
+
+
+def _commit(text: str) -> str:
+    return text if re.fullmatch(r"[0-9a-f]{40,64}", text) else ""
 
 
 def _cwd_exists() -> bool:
