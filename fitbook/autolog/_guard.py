@@ -54,9 +54,13 @@ class quietly:
         logger.debug("%s failed", self.doing, exc_info=error)
         if settings.DEBUG.get():
             traceback.print_exception(error)
-        text = str(error).partition("\n")[0]
-        say(f"{self.doing} failed, so that part was not recorded: {type(error).__name__}: {text}", once=self.doing)
+        say(f"{self.doing} failed, so that part was not recorded: {told(error).partition(chr(10))[0]}", once=self.doing)
         return True
+
+
+def told(error: BaseException) -> str:
+    """Class and message of an exception, also of one whose message can't be made."""
+    return "".join(traceback.format_exception_only(error)).strip()
 
 
 def say(message: str, *, once: str | None = None) -> None:
@@ -96,9 +100,9 @@ def suppressed() -> Iterator[None]:
 
 
 class _OnlyInside(type):
-    def __subclasscheck__(cls, _: type) -> bool:
+    def __subclasscheck__(cls, category: type) -> bool:
         # What the user's own fit warns of while the background writer is at work stays the user's.
-        return inside.get() == OURS
+        return inside.get() == OURS and category is not FitbookWarning
 
 
 class _WarnedByUs(Warning, metaclass=_OnlyInside):

@@ -111,7 +111,7 @@ def _data_for(name: str, estimator: Any) -> tuple[Any, ...]:
         return special[name]
     if "precomputed" in (getattr(estimator, "kernel", None), getattr(estimator, "metric", None)):
         return X @ X.T, y
-    if name.startswith("MultiTask") or name in ("ClassifierChain", "RegressorChain") or name.startswith("MultiOutput"):
+    if name.startswith(("MultiTask", "MultiOutput")) or name in ("ClassifierChain", "RegressorChain"):
         return X, np.column_stack([y, rng.permutation(y)])
     return X, y
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fitbook import _validate, settings
 from fitbook._log import logger
 from fitbook.autolog._config import Config
-from fitbook.autolog._guard import quietly, say, suppressed
+from fitbook.autolog._guard import quietly, say, suppressed, told
 from fitbook.autolog.sklearn import _describe, _links, _plots, _trees
 from fitbook.autolog.sklearn._call import FitCall, fit_call, head
 from fitbook.autolog.sklearn._search import SearchResult, search_result
@@ -78,7 +78,7 @@ class FitRecord:
         with patience(settings.AUTOLOG_STORE_TIMEOUT.get()):
             self.backend = current()
             self.draft, self.run = self._choose_run()
-            self.saved = False
+            self.saved = self.busy = False
             self._save_begin()
         _active.remember(self.run.run_id)
 
@@ -99,9 +99,9 @@ class FitRecord:
     def failed(self, error: BaseException) -> None:
         """Take down that and why the fit has failed."""
         end_time = now_ms()
-        trace = "".join(traceback.format_exception(error))
-        tags = {"fitbook.error": f"{type(error).__name__}: {error}"[:5000], **self._data_tags()}
         try:
+            trace = "".join(traceback.format_exception(error))
+            tags = {"fitbook.error": told(error)[:5000], **self._data_tags()}
             with suppressed(), patience(settings.AUTOLOG_STORE_TIMEOUT.get()):
                 self._commit([], {}, tags)
                 self.run.soon(self._job("writing the traceback", lambda: self.run.log_text(trace, "traceback.txt")))
@@ -140,6 +140,7 @@ class FitRecord:
                 self._log_to_users_run()
             self.saved = True
         except StoreUnavailable as error:
+            self.busy = True  # one wait is enough
             logger.debug("the record waits until after the fit: %s", error)
 
     def _log_to_users_run(self) -> None:
@@ -168,10 +169,13 @@ class FitRecord:
                 self.saved = True
             self.run.log_batch(metrics, params, tags, datasets)
 
-        try:
-            write()
-        except StoreUnavailable as error:
-            say(f"the store is busy, and the record will be written later: {error}", once="busy store")
+        if not self.busy:
+            try:
+                write()
+            except StoreUnavailable:
+                self.busy = True
+        if self.busy:
+            say("the store is busy; the record of this fit will be written when it is free", once="busy store")
             self.run.soon(self._job("writing the record of a fit", write))
 
     def _end(self, status: str, end_time: int) -> None:
@@ -298,7 +302,7 @@ class FitRecord:
 
     def _write_children(self, search: SearchResult, end_time: int) -> None:
         start_time = self.draft.start_time if self.draft is not None else end_time
-        experiment_id = self.backend.store.get_run(self.run.run_id).info.experiment_id
+        experiment_id = self._experiment_id()
         drafts = []
         for child in search.children:
             draft = new_draft(
@@ -311,8 +315,16 @@ class FitRecord:
             draft.params, draft.metrics = child.params, _points(child.metrics, end_time)
             draft.end_time, draft.status = end_time, child.status
             drafts.append(draft)
-        if drafts:
-            self.backend.store.create_runs(drafts)
+        write = functools.partial(self.backend.store.create_runs, drafts)
+        if not self.busy:
+            write()
+        else:
+            self.run.soon(self._job("recording the candidates of a search", write))
+
+    def _experiment_id(self) -> str:
+        if self.draft is not None:
+            return self.draft.experiment_id
+        return self.backend.store.get_run(self.run.run_id).info.experiment_id
 
     def _write_models(self, models: list[PendingModel], *, is_search: bool) -> None:
         chosen = BEST_PATH if is_search else MODEL_PATH

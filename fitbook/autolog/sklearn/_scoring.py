@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import numbers
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import Token
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -240,8 +241,17 @@ def _name_of(data: Any, frame: FrameType) -> str:
     """What the calling code calls this object; the metric's name ends with it, as MLflow's does."""
     if data is None:
         return UNKNOWN_DATA
-    for variables in (frame.f_locals, frame.f_globals):
-        for name, value in list(variables.items()):
-            if value is data and not name.startswith("_"):
-                return name
-    return UNKNOWN_DATA
+    variables = frame.f_locals
+    try:
+        return _name_in(variables, data) or _name_in(frame.f_globals, data) or UNKNOWN_DATA
+    finally:
+        # Before Python 3.13 a function's f_locals is a copy that the frame keeps, and all values in it alive. Who has
+        # called locals() holds the very same copy.
+        is_copy = isinstance(variables, dict) and variables is not frame.f_globals
+        if is_copy and frame.f_code.co_flags & inspect.CO_OPTIMIZED and sys.getrefcount(variables) <= 3:
+            variables.clear()
+
+
+def _name_in(variables: Mapping[str, Any], data: Any) -> str | None:
+    found = (name for name, value in list(variables.items()) if value is data and not name.startswith("_"))
+    return next(found, None)
