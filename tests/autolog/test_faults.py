@@ -70,7 +70,7 @@ def test_a_store_that_is_locked_for_a_while_gets_everything_when_it_is_free(
     monkeypatch.setenv("FITBOOK_AUTOLOG_STORE_TIMEOUT", "0.2")
     fitbook.autolog(log_plots=False)
     runs()
-    with locked(tmp_path / "fitbook-runs" / "fitbook.db") as release, pytest.warns(FitbookWarning, match="busy"):
+    with locked(tmp_path / "fitbook-runs" / "fitbook.db") as release, pytest.warns(FitbookWarning, match="busy"):  # noqa: PT031
         timer = threading.Timer(3, release)
         timer.start()
         for C in (1, 2):
@@ -95,7 +95,7 @@ def test_a_store_that_can_t_be_used_costs_one_warning(data: Any, tmp_path: Path,
     fitbook.autolog(log_plots=False)
     fitbook.set_tracking_uri("postgresql://nobody@127.0.0.1:9/none" if kind == "unknown" else place)
     model = LogisticRegression()
-    with pytest.warns(FitbookWarning, match="beginning the record of a fit failed") as raised:
+    with pytest.warns(FitbookWarning, match="beginning the record of a fit failed") as raised:  # noqa: PT031
         for _ in range(3):
             assert model.fit(*data) is model
     assert len(raised) == 1
@@ -113,7 +113,7 @@ def test_a_store_that_vanishes_during_the_fit(data: Any, runs: Runs, monkeypatch
     store = fitbook.tracking._backend.current().store
     monkeypatch.setattr(store, "log_batch", gone)
     monkeypatch.setattr(store, "update_run", gone)
-    with pytest.warns(FitbookWarning, match="the disk is gone"):
+    with pytest.warns(FitbookWarning, match="the disk is gone"):  # noqa: PT031
         model = LogisticRegression().fit(*data)
         fitbook.flush()
     assert model.predict(data[0]).shape == (60,)
@@ -133,7 +133,7 @@ def test_a_bug_of_ours_never_reaches_the_user(
         raise AssertionError("a bug")
 
     monkeypatch.setattr(_fit._describe, name, broken)
-    with pytest.warns(FitbookWarning, match="a bug"):
+    with pytest.warns(FitbookWarning, match="a bug"):  # noqa: PT031
         model = LogisticRegression().fit(*data)
         fitbook.flush()
     assert model.predict(data[0]).shape == (60,)

@@ -72,7 +72,10 @@ def _content(values: Any) -> str | None:
 
     if not isinstance(values, (np.ndarray, list, tuple)) and not hasattr(values, "to_numpy"):
         return None
-    array = values.to_numpy() if hasattr(values, "to_numpy") else np.asarray(values)
+    try:
+        array = values.to_numpy() if hasattr(values, "to_numpy") else np.asarray(values)
+    except ValueError:  # rows of different lengths
+        return None
     if array.ndim == 0 or array.size == 0 or array.size > _MAX_HASHED_ELEMENTS or array.dtype == object:
         return None
     # A constant prediction, or a handful of values, is equal to too much else by chance.

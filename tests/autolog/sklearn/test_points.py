@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import importlib
+import inspect
+
+import pytest
+import sklearn.metrics
+from sklearn.base import BaseEstimator
+from sklearn.utils import all_estimators
+
+import fitbook
+from fitbook.autolog._switch import INTEGRATIONS
+from fitbook.autolog.sklearn import _points
+from fitbook.autolog.sklearn._points import METRICS, POINTS, HookPoint, Role
+
+# What older versions than the installed one may lack.
+NEWER = {"d2_brier_score": "1.8", "confusion_matrix_at_thresholds": "1.8", "metric_at_thresholds": "1.9"}
+
+# Public functions of sklearn.metrics that are no hook points, and why.
+NOT_HOOKED = {
+    "check_scoring": "makes a scorer",
+    "get_scorer": "looks a scorer up",
+    "get_scorer_names": "lists scorers",
+    "make_scorer": "makes a scorer",
+    "pairwise_distances": "compares samples, not predictions",
+    "pairwise_distances_argmin": "compares samples, not predictions",
+    "pairwise_distances_argmin_min": "compares samples, not predictions",
+    "pairwise_distances_chunked": "compares samples, not predictions",
+    "pairwise_kernels": "compares samples, not predictions",
+    "euclidean_distances": "compares samples, not predictions",
+    "nan_euclidean_distances": "compares samples, not predictions",
+    "consensus_score": "compares biclusters, not predictions",
+    "silhouette_samples": "a value for each sample",
+    "contingency_matrix": "an intermediate of clustering scores",
+    "pair_confusion_matrix": "an intermediate of clustering scores",
+}
+
+
+@pytest.mark.parametrize("point", POINTS, ids=lambda point: f"{point.module}.{point.path}")
+def test_every_hook_point_exists_and_is_hooked(point: HookPoint) -> None:
+    patches = INTEGRATIONS["sklearn"].patches
+    target = getattr(importlib.import_module(point.module), point.path, None)
+    if target is None:
+        if NEWER.get(point.path, "") > sklearn.__version__:
+            return
+        pytest.fail(f"{point.path} is not in the installed scikit-learn")
+
+    def hooked() -> bool:
+        if point.role is Role.METRIC:
+            return any(patches.is_ours(cell.cell_contents) for cell in target.__closure__ or ())
+        if point.role is Role.THREADS:
+            return patches.is_ours(vars(target)["__call__"]) and patches.is_ours(vars(target)["__init__"])
+        return patches.is_ours(vars(target).get("__init_subclass__"))
+
+    assert not hooked()
+    fitbook.autolog()
+    assert hooked()
+    fitbook.autolog(disable=True)
+    assert not hooked()
+
+
+def test_every_public_score_is_hooked_or_has_a_reason_not_to_be() -> None:
+    functions = {name for name in sklearn.metrics.__all__ if inspect.isfunction(getattr(sklearn.metrics, name))}
+    assert functions - set(METRICS) == set(NOT_HOOKED) & functions
+    assert not set(METRICS) & set(NOT_HOOKED)
+    assert list(METRICS) == sorted(set(METRICS))
+
+
+def test_every_estimator_s_methods_are_hooked() -> None:
+    fitbook.autolog()
+    patches = INTEGRATIONS["sklearn"].patches
+    names = (*_points.FIT_METHODS, *_points.PREDICT_METHODS, *_points.SCORE_METHODS)
+    unhooked = []
+    for name, cls in all_estimators():
+        for method in names:
+            owner = next((c for c in cls.__mro__ if method in vars(c)), None)
+            is_method = owner is not None and not isinstance(
+                vars(owner)[method], property
+            )  # which hides an inherited one
+            if is_method and not patches.is_ours(vars(owner)[method]):
+                unhooked.append(f"{name}.{method}")
+    assert unhooked == []
+
+
+def test_classes_to_come_are_hooked_once_they_are_there() -> None:
+    fitbook.autolog()
+    patches = INTEGRATIONS["sklearn"].patches
+
+    class New(BaseEstimator):
+        def fit(self, X: object) -> New:
+            return self
+
+    class Newer(New):
+        def fit(self, X: object) -> New:
+            return super().fit(X)
+
+    assert patches.is_ours(vars(New)["fit"])
+    assert patches.is_ours(vars(Newer)["fit"])
+    fitbook.autolog(disable=True)
+    assert not patches.is_ours(vars(New)["fit"])
+
+    class Late(BaseEstimator):
+        def fit(self, X: object) -> Late:
+            return self
+
+    assert not patches.is_ours(vars(Late)["fit"])
+
+
+def test_each_point_says_what_it_is_for() -> None:
+    assert all(role.value for role in Role)
+    assert len(set(POINTS)) == len(POINTS)
