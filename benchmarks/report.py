@@ -109,6 +109,8 @@ def markdown(results: dict[str, Any]) -> str:
         f"- **When:** {results['date']}, by `{results['command']}`",
         f"- **Machine:** {machine['cpus']} × {machine['model']}, {machine['system']}; load before: {machine['load']}",
     ]
+    if machine["threads"]:
+        lines.append("- **Threads:** " + ", ".join(f"`{key}={value}`" for key, value in machine["threads"].items()))
     for tool, result in results["tools"].items():
         packages = ", ".join(f"{name} {version}" for name, version in result["packages"].items())
         lines.append(f"- **{tool} {result['version']}** on Python {result['python']}: {packages}")

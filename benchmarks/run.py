@@ -117,6 +117,8 @@ def machine() -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "model": model,
         "system": f"{platform.system()} {platform.machine()}",
+        # Libraries' own threads make light fits several times slower as soon as anything else runs.
+        "threads": {key: value for key, value in os.environ.items() if key.endswith("_NUM_THREADS")},
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     }
 
