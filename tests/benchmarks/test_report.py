@@ -36,7 +36,13 @@ def results(own: list[dict[str, Any]], peer: list[dict[str, Any]] | None = None,
         }
 
     tools = {"fitbook": tool("0.1", own)} | ({"mlflow": tool("3.0", peer)} if peer is not None else {})
-    machine = {"cpus": 2, "model": "a processor", "system": "Linux x86_64", "load": 0.1}
+    machine = {
+        "cpus": 2,
+        "model": "a processor",
+        "system": "Linux x86_64",
+        "load": 0.1,
+        "threads": {"OMP_NUM_THREADS": "1"},
+    }
     return {
         "date": "2026-01-02T03:04:05+00:00",
         "command": "python benchmarks/run.py",
@@ -105,7 +111,14 @@ def test_whole_calls_are_marked() -> None:
 
 def test_the_page_names_the_circumstances_and_every_failure() -> None:
     page = markdown(results([row("a", 0.01)], [], models="ValueError: no"))
-    for expected in ("2026-01-02", "2 × a processor", "python benchmarks/run.py", "fitbook 0.1", "scikit-learn 1.9.1"):
+    for expected in (
+        "2026-01-02",
+        "2 × a processor",
+        "python benchmarks/run.py",
+        "fitbook 0.1",
+        "scikit-learn 1.9.1",
+        "`OMP_NUM_THREADS=1`",
+    ):
         assert expected in page
     assert "- fitbook, models: ValueError: no" in page
     assert "Failed" not in markdown(results([row("a", 0.01)]))
