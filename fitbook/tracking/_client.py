@@ -22,6 +22,7 @@ from fitbook.entities import (
     RunTag,
     ViewType,
 )
+from fitbook.errors import ParamConflict
 from fitbook.registry import Registry
 from fitbook.store import Store
 from fitbook.tracking import _context
@@ -199,7 +200,11 @@ class Client:
         self, run_id: str, metrics: Sequence[Metric] = (), params: Sequence[Param] = (), tags: Sequence[RunTag] = ()
     ) -> None:
         """Write metrics, params and tags in one transaction."""
-        self._store.log_batch(run_id, metrics, {p.key: p.value for p in params}, {t.key: t.value for t in tags})
+        values: dict[str, str] = {}
+        for param in params:
+            if values.setdefault(param.key, param.value) != param.value:
+                raise ParamConflict(run_id, param.key, values[param.key], param.value)
+        self._store.log_batch(run_id, metrics, values, {tag.key: tag.value for tag in tags})
 
     def log_inputs(self, run_id: str, datasets: Sequence[DatasetInput] = ()) -> None:
         """Note data sets that a run used."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fitbook import _validate, settings
-from fitbook.entities import DatasetInput, Experiment, LifecycleStage, Run, RunStatus, ViewType
+from fitbook.entities import Dataset, DatasetInput, Experiment, LifecycleStage, Run, RunStatus, ViewType
 from fitbook.errors import InvalidValue, NotFound, WrongState
 from fitbook.tracking import _active
 from fitbook.tracking._backend import choose_experiment, current, current_experiment_id, experiment_called
@@ -110,7 +110,7 @@ def start_run(
     run_id : str, optional
         Resume this run instead of beginning a new one.
     experiment_id : str, optional
-        Where the run belongs; the chosen experiment if not given.
+        Where the run belongs; if not given, the parent's experiment, or else the chosen one.
     run_name : str, optional
         A made-up one if not given.
     nested : bool, default False
@@ -130,7 +130,7 @@ def start_run(
     Raises
     ------
     WrongState
-        A run is active and ``nested`` is not set, or the run to resume is deleted.
+        A run is active and ``nested`` is not set, or the run to resume, or to be the parent, is deleted.
     NotFound
         The run or experiment does not exist.
     """
@@ -143,9 +143,13 @@ def start_run(
     if run_id is not None:
         return resume(backend, run_id, run_name, tags)
     parent = parent_run_id or (outer.run_id if outer is not None else None)
-    if experiment_id is None:
-        in_outer = parent is not None and parent_run_id is None
-        experiment_id = backend.store.get_run(str(parent)).info.experiment_id if in_outer else current_experiment_id()
+    if parent is not None:
+        info = backend.store.get_run(parent).info
+        if info.lifecycle_stage != LifecycleStage.ACTIVE:
+            raise WrongState(f"The run {parent} is deleted; restore it before it gets a child.")
+        experiment_id = experiment_id or info.experiment_id
+    elif experiment_id is None:
+        experiment_id = current_experiment_id()
     draft = new_draft(str(experiment_id), run_name, parent_run_id=parent, tags=tags, description=description)
     return start(backend, draft)
 
@@ -352,6 +356,8 @@ def delete_tag(key: str) -> None:
 
 def log_input(dataset: Any, context: str | None = None, tags: Mapping[str, str] | None = None) -> None:
     """Note a data set (`fitbook.entities.Dataset`) that the active run used, and for what."""
+    if not isinstance(dataset, Dataset):
+        raise InvalidValue(f"log_input got a {type(dataset).__name__}; give a fitbook.entities.Dataset.")
     noted = {**(tags or {}), **({"mlflow.data.context": context} if context else {})}
     active_or_new_run().log_batch(datasets=[DatasetInput(dataset, noted)])
 

@@ -172,7 +172,11 @@ class RunHandle:
         if artifact_file.endswith((".yml", ".yaml")):
             import yaml  # noqa: PLC0415
 
-            text = yaml.safe_dump(json.loads(json.dumps(dictionary, default=str)), sort_keys=False, allow_unicode=True)
+            options: dict[str, Any] = {"sort_keys": False, "allow_unicode": True}
+            try:
+                text = yaml.safe_dump(dictionary, **options)
+            except yaml.representer.RepresenterError:
+                text = yaml.safe_dump(json.loads(json.dumps(dictionary, default=str)), **options)
         else:
             text = json.dumps(dictionary, indent=2, default=str, ensure_ascii=False)
         self.log_text(text, artifact_file)
