@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import cloudpickle
 import numpy as np
 import pytest
 import sklearn
@@ -131,6 +132,7 @@ def observe(case: Case, captured: Callable[[], Any]) -> dict[str, Any]:
         seen["after fit"] = _outside(estimator)
         seen["state"] = _state_bytes(estimator)
         seen["attributes"] = list(vars(estimator))
+        seen["bound method"] = pickle.dumps(case.make().fit), cloudpickle.dumps(type(estimator))
         seen["clone"] = repr(clone(estimator).get_params())
         for name in METHODS:
             seen[name] = _outcome(lambda name=name: getattr(estimator, name)(data[0]))  # type: ignore[misc]

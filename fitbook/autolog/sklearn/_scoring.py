@@ -28,6 +28,8 @@ UNKNOWN_DATA = "unknown_dataset"
 
 # The parameters in which metrics take predictions.
 _PREDICTION_NAMES = ("y_pred", "y_score", "y_proba", "y_prob", "pred_decision", "labels_pred", "labels", "y2")
+# Whose frames stand between a metric and its caller.
+_VALIDATION = ("sklearn.utils._param_validation", "sklearn.utils.validation")
 _MAX_FILE_ELEMENTS = 100_000
 
 _lock = threading.Lock()
@@ -232,7 +234,7 @@ def _is_user_code(frame: FrameType) -> bool:
 
 
 def _past_validation(frame: FrameType | None) -> FrameType | None:
-    while frame is not None and frame.f_globals.get("__name__") == "sklearn.utils._param_validation":
+    while frame is not None and frame.f_globals.get("__name__") in _VALIDATION:
         frame = frame.f_back
     return frame
 

@@ -47,7 +47,8 @@ def test_every_hook_point_exists_and_is_hooked(point: HookPoint) -> None:
 
     def hooked() -> bool:
         if point.role is Role.METRIC:
-            return any(patches.is_ours(cell.cell_contents) for cell in target.__closure__ or ())
+            functions = (target, getattr(target, "__wrapped__", target))
+            return any(patches.is_ours(cell.cell_contents) for f in functions for cell in f.__closure__ or ())
         if point.role is Role.THREADS:
             return patches.is_ours(vars(target)["__call__"]) and patches.is_ours(vars(target)["__init__"])
         return patches.is_ours(vars(target).get("__init_subclass__"))
