@@ -38,7 +38,8 @@ def autolog(
     Parameters
     ----------
     log_input_examples : bool, default False
-        Keep five rows of the training data with the model. Off, no row of the data is stored.
+        Keep five rows of the training data with the model and, of a regression, predicted against true targets. Off, no
+        row of the data is stored.
     log_model_signatures : bool, default True
         Describe the model's input and output with the model.
     log_models : bool, default True

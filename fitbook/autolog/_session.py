@@ -50,21 +50,24 @@ class FitHook(Hook):
     def begin(
         self, estimator: Any, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Session | None:
-        """Open the record of an outermost fit; None for any other."""
+        """Open the session of an outermost fit; None for any other.
+
+        One that is not to be recorded (of a transformer, say) is a session too: what it fits inside is no run either.
+        """
         if inside.get():
             return None
         record = None
         with quietly("beginning the record of a fit"):
             record = self._begin(estimator, original.__name__, original, args, kwargs)
-        return None if record is None else Session(record)
+        return Session(record)
 
 
 class Session:
-    """One recorded fit, from just before to just after it."""
+    """One outermost fit, from just before to just after it."""
 
     __slots__ = ("_record", "_token")
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record | None) -> None:
         self._record = record
         self._token: Token[int] | None = None
 
@@ -76,14 +79,16 @@ class Session:
     def ended(self, result: Any) -> None:
         """The fit has returned."""
         self._leave()
-        with quietly("recording a fit"):
-            self._record.ended(result)
+        if self._record is not None:
+            with quietly("recording a fit"):
+                self._record.ended(result)
 
     def failed(self, error: BaseException) -> None:
         """The fit has raised."""
         self._leave()
-        with quietly("recording a failed fit"):
-            self._record.failed(error)
+        if self._record is not None:
+            with quietly("recording a failed fit"):
+                self._record.failed(error)
 
     def _leave(self) -> None:
         if self._token is not None:

@@ -86,11 +86,12 @@ def test_arguments_that_do_not_fit_look_as_without_us(hooked: Recorder) -> None:
     assert [entry.path.name for entry in raised.traceback] == ["test_session.py"]
 
 
-def test_what_is_not_wanted_is_called_straight(hooked: Recorder) -> None:
+def test_what_is_fitted_inside_a_fit_that_is_not_wanted_is_not_recorded_either(hooked: Recorder) -> None:
     hooked.wanted = False
     thing = Thing()
     assert thing.fit(1) is thing
-    assert [entry[0] for entry in hooked.told] == ["fit", "fit"]
+    assert [entry[0] for entry in hooked.told] == ["fit"]
+    assert not inside.get()
 
 
 def test_nothing_is_recorded_of_what_fitbook_calls_itself(hooked: Recorder) -> None:

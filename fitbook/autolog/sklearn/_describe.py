@@ -11,10 +11,11 @@ from fitbook.autolog.sklearn._diagram import html, outline
 from fitbook.autolog.sklearn._fingerprint import Fingerprint, fingerprint
 from fitbook.autolog.sklearn._importances import importances
 from fitbook.autolog.sklearn._kinds import estimator_type, is_model
-from fitbook.autolog.sklearn._known import unchanged, unknown_part
+from fitbook.autolog.sklearn._known import unknown_part
 from fitbook.autolog.sklearn._params import class_name, params
 from fitbook.autolog.sklearn._report import PREFIX, Report, training_report
 from fitbook.autolog.sklearn._table import Table
+from fitbook.autolog.sklearn._trees import uncounted
 
 __all__ = [
     "PREFIX",
@@ -32,7 +33,7 @@ __all__ = [
     "shape",
     "tags",
     "training_report",
-    "unchanged",
+    "uncounted",
 ]
 
 
@@ -67,6 +68,6 @@ def shape(X: Any) -> tuple[int, ...] | None:
 def may_predict(estimator: object) -> bool:
     """Whether fitbook may call ``predict`` on its own initiative: there is one, and no code of the user's runs.
 
-    Call it within `unchanged`.
+    Call it within `uncounted`.
     """
     return unknown_part(estimator) is None and hasattr(estimator, "predict")

@@ -13,7 +13,7 @@ from fitbook import _validate, settings
 from fitbook._log import logger
 from fitbook.autolog._config import Config
 from fitbook.autolog._guard import quietly, say, suppressed, told
-from fitbook.autolog.sklearn import _describe, _links, _plots, _trees
+from fitbook.autolog.sklearn import _describe, _links, _plots
 from fitbook.autolog.sklearn._call import FitCall, fit_call, head
 from fitbook.autolog.sklearn._search import SearchResult, search_result
 from fitbook.entities import Dataset, DatasetInput, Metric, RunDraft, RunStatus
@@ -195,17 +195,18 @@ class FitRecord:
 
     def _describe_result(self, result: Any, fit_seconds: float, end_time: int) -> None:
         call, config = self.call, self.config
-        with _trees.uncounted(self.estimator):
-            report = _describe.training_report(
-                self.estimator,
-                call.X,
-                call.y,
-                call.sample_weight,
-                fit_seconds=fit_seconds,
-                budget_ms=settings.AUTOLOG_BUDGET_MS.get(),
-                pos_label=config.pos_label,
-                predicted=result if self.method == "fit_predict" else None,
-            )
+        report = _describe.training_report(
+            self.estimator,
+            call.X,
+            call.y,
+            call.sample_weight,
+            fit_seconds=fit_seconds,
+            budget_ms=settings.AUTOLOG_BUDGET_MS.get(),
+            pos_label=config.pos_label,
+            predicted=result if self.method == "fit_predict" else None,
+        )
+        if not config.log_input_examples:
+            report.curves.pop("predicted_vs_true", None)  # it would store targets, and no data is stored unasked
         self.notes += report.notes
         metrics = {**report.metrics, "fit_duration_seconds": fit_seconds}
         params: dict[str, str] = {}
@@ -288,7 +289,7 @@ class FitRecord:
         if rows is None or not _describe.may_predict(estimator):
             return None
         try:
-            with _trees.uncounted(estimator):
+            with _describe.uncounted(estimator):
                 return estimator.predict(rows)
         except Exception as error:  # that it fits says nothing about predicting what it was fitted on
             self.notes.append(f"signature: predicting the first rows raised {type(error).__name__}: {error}")

@@ -58,8 +58,8 @@ def is_model(estimator: object) -> bool:
     """Whether fitting this estimator is worth a run of its own.
 
     Classifiers, regressors, clusterers, outlier and density estimators, decompositions, searches and whatever can
-    predict are models. Scalers, encoders, imputers, vectorizers, feature selectors and their containers are not. A
-    pipeline is what its last step is.
+    predict (so RFE, too) are models. Scalers, encoders, imputers, vectorizers, other feature selectors and containers of
+    these are not. A pipeline is what its last step is.
     """
     for _ in range(20):
         names = _sklearn_bases(type(estimator))
@@ -69,7 +69,7 @@ def is_model(estimator: object) -> bool:
     cls = type(estimator)
     home = next((c for c in cls.__mro__ if _is_sklearn(c) and not c.__module__.startswith(_BASES)), None)
     if home is not None and (home.__name__ in _PREPARATION_CLASSES or home.__module__.startswith(_PREPARATION)):
-        return home is not cls and hasattr(cls, "predict") and not hasattr(home, "predict")
+        return hasattr(cls, "predict")
     return home is not None or hasattr(cls, "predict") or estimator_type(estimator) in _MIXINS.values()
 
 

@@ -7,8 +7,7 @@ business for a class or function of the user's, which may be slow, count its cal
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
@@ -46,7 +45,6 @@ _DRAWS: dict[str, tuple[str, tuple[object, ...]]] = {
     "IterativeImputer": ("sample_posterior", (True,)),
 }
 
-_COUNTING = frozenset({"sklearn.neighbors._kd_tree", "sklearn.neighbors._ball_tree"})
 
 _SCALARS = frozenset({str, int, float, bool, complex, bytes, type(None), type(Ellipsis), range, slice})
 _MAX_DEPTH = 30
@@ -73,26 +71,6 @@ def unknown_part(estimator: object) -> str | None:
     if not is_known_class(type(estimator)):
         return type(estimator).__qualname__
     return _look(estimator, {}, 0)
-
-
-@contextmanager
-def unchanged(estimator: object) -> Iterator[None]:
-    """Predict within this: scikit-learn's search trees count their look-ups, and the counts are part of a pickle.
-
-    Parameters
-    ----------
-    estimator : object
-        Of which `unknown_part` is None.
-    """
-    seen: dict[int, Any] = {}
-    _look(estimator, seen, 0)
-    trees = [part for part in seen.values() if type(part).__module__ in _COUNTING]
-    states = [tree.__getstate__() for tree in trees]  # references to the arrays, not copies
-    try:
-        yield
-    finally:
-        for tree, state in zip(trees, states, strict=True):
-            tree.__setstate__(state)
 
 
 def _look(value: Any, seen: dict[int, Any], depth: int) -> str | None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from fitbook.autolog.sklearn import _metrics
 from fitbook.autolog.sklearn._kinds import estimator_type, unwrap
-from fitbook.autolog.sklearn._known import unchanged, unknown_part
+from fitbook.autolog.sklearn._known import unknown_part
 from fitbook.autolog.sklearn._lazy import Lazy
 from fitbook.autolog.sklearn._own_score import own_score
 from fitbook.autolog.sklearn._predict import classify, codes_in, count_rows, estimate, every, within_budget
 from fitbook.autolog.sklearn._table import Table
+from fitbook.autolog.sklearn._trees import uncounted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,7 +79,7 @@ class _Fit:
         n = self.report.n_rows
         left = max(0.0, self.deadline - time.perf_counter())
         quick = estimate(model, self.fit_seconds)
-        with unchanged(self.estimator), np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):
             found = within_budget(function, self.X, n, seconds=left, per_row=per_row, quick=quick)
         if found is None:
             self.report.notes.append(
@@ -144,7 +145,8 @@ def training_report(
     try:
         report.n_rows = 0 if X is None else count_rows(X)
         if part is not None:
-            part(fit)
+            with uncounted(estimator):
+                part(fit)
     except Exception as error:
         report.notes.append(f"training metrics: {type(error).__name__}: {error}"[:500])
     return report

@@ -113,3 +113,11 @@ def test_unwrap_goes_through_searches_and_pipelines():
 def test_an_unfitted_search_is_itself():
     search = GridSearchCV(Ridge(), {})
     assert unwrap(search) == (search, [])
+
+
+def test_a_feature_selector_that_predicts_is_a_model():
+    from sklearn.feature_selection import RFE, SelectFromModel
+    from sklearn.linear_model import LogisticRegression
+
+    assert is_model(RFE(LogisticRegression()))
+    assert not is_model(SelectFromModel(LogisticRegression()))
