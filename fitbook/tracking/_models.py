@@ -18,7 +18,7 @@ from fitbook.entities import LoggedModel, ModelVersion
 from fitbook.errors import AlreadyExists, InvalidValue, ModelError, NotFound
 from fitbook.flavors import Snapshot, flavor_named, load_pyfunc, render, write
 from fitbook.models import Model, ModelSignature, describe_signature
-from fitbook.registry import ModelIdUri, PathUri, RunUri, parse
+from fitbook.registry import ModelIdUri, ModelUri, PathUri, RunUri, parse
 from fitbook.tracking import _active, _context
 from fitbook.tracking._backend import Backend, current, current_experiment_id, readable
 from fitbook.tracking._run import ActiveRun, RunHandle, new_draft, now_ms, start
@@ -200,34 +200,42 @@ def register_model(
         The URI or the name breaks a rule.
     """
     backend = readable()
-    parsed = parse(model_uri)
-    folder = local_folder(model_uri)
+    place = _place(backend, parse(model_uri))
+    folder = _folder(backend, place)
     if not (folder / "MLmodel").is_file():
         raise NotFound("model", str(model_uri), hint="The folder holds no MLmodel file.")
     described = Model.load(folder)
-    source = str(parsed)
-    if isinstance(parsed, (RunUri, ModelIdUri)) and described.run_id and described.artifact_path:
-        source = f"runs:/{described.run_id}/{described.artifact_path}"
-    return _new_version(
-        backend, name, source, described.run_id or "", described.model_id, tags=tags, description=description
-    )
+    run_id = place.run_id if isinstance(place, RunUri) else described.run_id
+    return _new_version(backend, name, str(place), run_id or "", described.model_id, tags=tags, description=description)
 
 
-def local_folder(model_uri: str | Path, *, through: int = 0) -> Path:
-    """Give the local folder of a model, by any kind of model URI; ``through`` counts versions of versions."""
+def local_folder(model_uri: str | Path) -> Path:
+    """Give the local folder of a model, by any kind of model URI."""
     uri = parse(model_uri)
     if isinstance(uri, PathUri):
         return uri.path
     backend = readable()
+    return _folder(backend, _place(backend, uri))
+
+
+def _place(backend: Backend, uri: ModelUri, through: int = 0) -> RunUri | PathUri:
+    """Tell where a model URI leads now; what ``latest``, stages and aliases mean changes later, this does not."""
+    if isinstance(uri, PathUri):
+        return uri
     if isinstance(uri, RunUri):
-        run_id = uri.run_id or _latest_run(backend, uri.path)
-        return RunHandle(backend, run_id).artifacts.local_path(uri.path)
+        return uri if uri.run_id else RunUri(_latest_run(backend, uri.path), uri.path)
     if isinstance(uri, ModelIdUri):
         logged = backend.store.get_logged_model(uri.model_id)
-        return RunHandle(backend, logged.run_id).artifacts.local_path(logged.artifact_path)
+        return RunUri(logged.run_id, logged.artifact_path)
     if through > _MAX_COPIES:
-        raise ModelError(f"The source of {model_uri} is a model version again and again; register it from its run.")
-    return local_folder(backend.registry.resolve(uri).source, through=through + 1)
+        raise ModelError(f"The source of {uri} is a model version again and again; register it from its run.")
+    return _place(backend, parse(backend.registry.resolve(uri).source), through + 1)
+
+
+def _folder(backend: Backend, place: RunUri | PathUri) -> Path:
+    if isinstance(place, PathUri):
+        return place.path
+    return RunHandle(backend, str(place.run_id)).artifacts.local_path(place.path)
 
 
 def active_or_new_run() -> ActiveRun:
