@@ -196,6 +196,7 @@ def _spread_blocks(n: int, nbytes: int, count: int) -> Iterator[slice]:
 
 
 def kind_of(data: Any) -> str:
+    """Name the kind of container that data is in, subclasses by the class that is known."""
     for cls in type(data).__mro__:
         top, name = cls.__module__.partition(".")[0], cls.__name__
         if top == "numpy" and name == "ndarray":
