@@ -32,6 +32,9 @@ from fitbook.errors import InvalidValue, StoreIncompatible, StoreUnavailable
 from fitbook.store._filter_dialects import register_functions
 from fitbook.store._tables import SCHEMA_REVISION, metadata, schema_version
 
+# Not the module's functions: they would advance the random numbers of the program.
+_random = random.SystemRandom()
+
 _patience: ContextVar[float | None] = ContextVar("fitbook_store_patience", default=None)
 
 
@@ -283,7 +286,7 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
         except sqlite3.OperationalError as error:
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
-            time.sleep(random.uniform(0.001, 0.02))
+            time.sleep(_random.uniform(0.001, 0.02))
 
 
 def _means_missing_table(error: BaseException | None) -> bool:
