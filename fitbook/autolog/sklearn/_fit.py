@@ -223,7 +223,7 @@ class FitRecord:
                 metrics |= search.metrics
                 params |= search.params
                 tags |= search.tags
-        models = self._freeze_models(search)
+        models = self._freeze_models(search, report.sample)
         outline = _describe.outline(self.estimator)
         if self.notes:
             tags["fitbook.notes"] = "\n".join(self.notes)
@@ -259,21 +259,23 @@ class FitRecord:
         dataset = Dataset("dataset", data.digest, "code", "{}", data.schema_json, data.profile_json)
         return [DatasetInput(dataset, {"mlflow.data.context": "train"})]
 
-    def _freeze_models(self, search: SearchResult | None) -> list[PendingModel]:
+    def _freeze_models(self, search: SearchResult | None, sample: Any) -> list[PendingModel]:
         if not self.config.log_models:
             return []
-        frozen = [self._freeze(self.estimator, MODEL_PATH)]
+        frozen = [self._freeze(self.estimator, MODEL_PATH, sample)]
         if search is not None and search.best_estimator is not None:
-            frozen.append(self._freeze(search.best_estimator, BEST_PATH))
+            frozen.append(self._freeze(search.best_estimator, BEST_PATH, sample))
         return [model for model in frozen if model is not None]
 
-    def _freeze(self, estimator: Any, path: str) -> PendingModel | None:
+    def _freeze(self, estimator: Any, path: str, sample: Any) -> PendingModel | None:
         config = self.config
         options: dict[str, Any] = {"serialization_format": config.serialization_format, "signature": False}
         rows = head(self.call.X, _EXAMPLE_ROWS)
         if config.log_input_examples:
             options["input_example"] = rows
-        pair = (self.call.X, self._predicted(estimator, rows)) if config.log_model_signatures else None
+        pair = None
+        if config.log_model_signatures:
+            pair = (self.call.X, self._predicted(estimator, rows) if sample is None else sample)
         with self._quietly("keeping the model"):
             try:
                 pending = freeze_model(self.run, "sklearn", estimator, path, example=pair, **options)

@@ -99,6 +99,8 @@ def _look(value: Any, seen: dict[int, Any], depth: int) -> str | None:
         return _look_all(value.ravel().tolist(), seen, depth + 1)
     if cls.__name__ in _DRAWS and cls.__module__.startswith("sklearn.") and _draws(value):
         return f"{cls.__name__}, which draws random numbers when it predicts"
+    if cls.__module__ == "sklearn.tree._classes":
+        return None  # numbers and arrays; a forest has hundreds
     if home not in _OPAQUE and hasattr(value, "__dict__"):
         return _look_all((v for k, v in vars(value).items() if k not in _FIT_ONLY), seen, depth + 1)
     return None

@@ -73,7 +73,7 @@ def classify(estimator: Any, X: Any, n_classes: int) -> ClassifierOutput:
     Returns
     -------
     ClassifierOutput
-        ``labels`` are either predicted labels or, with dtype intp, codes into ``classes_`` (see `labels_are_codes`).
+        ``labels`` are either predicted labels or, with dtype intp, codes into ``classes_``: `labels_in` and `codes_in` tell.
     """
     model, _ = unwrap(estimator)
     if hasattr(estimator, "predict_proba"):
@@ -95,6 +95,11 @@ def classify(estimator: Any, X: Any, n_classes: int) -> ClassifierOutput:
 @dataclass(frozen=True, slots=True)
 class _Codes:
     codes: NDArray[np.intp]
+
+
+def labels_in(labels: Any, classes: Any) -> NDArray[Any]:
+    """The labels themselves, given them or codes into ``classes``."""
+    return np.asarray(classes)[labels.codes] if isinstance(labels, _Codes) else np.asarray(labels)
 
 
 def codes_in(labels: Any, classes: NDArray[Any]) -> NDArray[np.intp]:

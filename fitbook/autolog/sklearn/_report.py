@@ -12,7 +12,7 @@ from fitbook.autolog.sklearn._kinds import estimator_type, unwrap
 from fitbook.autolog.sklearn._known import unknown_part
 from fitbook.autolog.sklearn._lazy import Lazy
 from fitbook.autolog.sklearn._own_score import own_score
-from fitbook.autolog.sklearn._predict import classify, codes_in, count_rows, estimate, every, within_budget
+from fitbook.autolog.sklearn._predict import classify, codes_in, count_rows, estimate, every, labels_in, within_budget
 from fitbook.autolog.sklearn._table import Table
 from fitbook.autolog.sklearn._trees import uncounted
 
@@ -23,6 +23,7 @@ else:
     np = Lazy("numpy")
 
 PREFIX = "training_"
+SAMPLE = 5
 
 
 @dataclass(slots=True)
@@ -43,6 +44,8 @@ class Report:
         The estimator's type.
     positive : str
         The positive class of the curves.
+    sample : array-like or None
+        The first predictions, as ``predict`` returns them.
     """
 
     metrics: dict[str, float] = field(default_factory=dict)
@@ -52,6 +55,7 @@ class Report:
     n_rows: int = 0
     kind: str = "other"
     positive: str = ""
+    sample: Any = None
 
     def add(self, metrics: dict[str, float]) -> None:
         """Take metrics in under the prefix of training metrics."""
@@ -190,6 +194,7 @@ def _classifier(fit: _Fit) -> None:
         if classes is None:
             classes = np.unique(np.concatenate([true.reshape(-1), output.labels.reshape(-1)]))
         _one_label(fit, np.asarray(classes), true, output, weights)
+    report.sample = labels_in(output.labels, classes)[:SAMPLE]
     _score(fit, "accuracy_score")
 
 
@@ -249,7 +254,12 @@ def _regressor(fit: _Fit) -> None:
         return
     report, estimator = fit.report, fit.estimator
 
-    found = fit.call(lambda rows: np.asarray(estimator.predict(rows), dtype=np.float64), 0.1e-6)
+    def predict(rows: Any) -> Any:
+        values = estimator.predict(rows)
+        report.sample = values[:SAMPLE]
+        return np.asarray(values, dtype=np.float64)
+
+    found = fit.call(predict, 0.1e-6)
     if found is None:
         return
     predicted, step = found

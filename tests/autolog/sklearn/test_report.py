@@ -18,11 +18,13 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier, LocalOutlierFactor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import LabelPropagation
-from sklearn.svm import SVC
+from sklearn.svm import SVC, LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 
 from fitbook.autolog.sklearn._report import training_report
 
@@ -199,3 +201,22 @@ def test_a_sample_has_the_metrics_of_its_rows():
     step = -(-5_000 // found.rows_used)
     expected = model.score(many[::step], labels[::step])
     assert found.metrics["training_accuracy_score"] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("model", "target"),
+    [
+        (RandomForestClassifier(5, random_state=0), np.array(["no", "yes"])[y]),
+        (LogisticRegression(), y),
+        (LinearSVC(), y.astype(np.float32)),
+        (KNeighborsClassifier(weights="distance"), y),
+        (Ridge(), y.astype(np.float32)),
+        (RandomForestClassifier(5, random_state=0), np.column_stack([y, 1 - y])),
+        (GridSearchCV(DecisionTreeClassifier(random_state=0), {"max_depth": [1, 2]}), y),
+    ],
+)
+def test_the_sample_is_what_predict_returns(model, target):
+    model.fit(X, target)
+    sample, expected = report(model, X, target).sample, model.predict(X)[:5]
+    assert sample.dtype == expected.dtype
+    assert np.array_equal(sample, expected)
