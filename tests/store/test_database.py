@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sqlite3
 import subprocess
 import sys
 import textwrap
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import pytest
 import sqlalchemy as sa
@@ -369,19 +371,12 @@ def test_a_process_forked_after_connecting(folder: Path) -> None:
 
 
 def test_databases_that_are_not_used_any_more_are_let_go() -> None:
-    from fitbook.store._database import _databases
-
-    before = len(_databases)
-    stores: list[Any] = [open_store("sqlite://") for _ in range(3)]
-    assert len(_databases) == before + 3
-    for store in stores:
-        store.close()
-    stores.clear()
+    store = open_store("sqlite://")
+    database = weakref.ref(store.database)
+    store.close()
     del store
-    import gc
-
     gc.collect()
-    assert len(_databases) <= before
+    assert database() is None
 
 
 def test_what_was_acknowledged_survives_kills(folder: Path) -> None:
