@@ -58,12 +58,14 @@ class Patches:
     def cell(self, function: Any, variable: str, wrap: Wrap) -> bool:
         """Wrap what a function calls through a variable of its closure; False if it has no such variable.
 
-        The function object stays the same, so it does not matter who imported it before.
+        The function object stays the same, so it does not matter who imported it before. A decorator may stand around
+        the function that has the variable.
         """
-        code, cells = getattr(function, "__code__", None), getattr(function, "__closure__", None)
-        if code is None or cells is None or variable not in code.co_freevars:
-            return False
-        cell = cells[code.co_freevars.index(variable)]
+        while variable not in getattr(getattr(function, "__code__", None), "co_freevars", ()):
+            function = getattr(function, "__wrapped__", None)
+            if function is None:
+                return False
+        cell = function.__closure__[function.__code__.co_freevars.index(variable)]
         original = cell.cell_contents
         if self.is_ours(original):
             return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,6 +133,16 @@ def experiment_called(name: str) -> str:
             hint="It is deleted: restore it with Client().restore_experiment(), or take another.",
         )
     return found.experiment_id
+
+
+def _close_at_exit() -> None:
+    # Python 3.13 complains of connections that nobody has closed. The writer comes first: it still needs them.
+    if writer.flush(settings.EXIT_TIMEOUT.get()):
+        for backend in _opened.values():
+            backend.store.close()
+
+
+atexit.register(_close_at_exit)
 
 
 def _absolute(uri: str | Path) -> str:

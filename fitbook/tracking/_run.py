@@ -136,7 +136,13 @@ class RunHandle:
 
     @property
     def artifacts(self) -> Artifacts:
-        """The place for the run's files."""
+        """The place for the run's files.
+
+        What the background writer has still to write for this run goes first, or else it would replace what the user
+        writes now under the same name.
+        """
+        if _pending[self.run_id]:
+            writer.flush()
         if self._artifacts is None:
             self._artifacts = self.backend.artifacts(self.run_id)
         return self._artifacts

@@ -122,7 +122,7 @@ def test_a_store_that_vanishes_during_the_fit(data: Any, runs: Runs, monkeypatch
 @pytest.mark.swallows
 @pytest.mark.parametrize(
     "name",
-    ["is_model", "params", "tags", "fingerprint", "training_report", "importances", "outline", "may_predict", "html"],
+    ["is_model", "params", "tags", "fingerprint", "training_report", "importances", "outline", "html"],
 )
 def test_a_bug_of_ours_never_reaches_the_user(
     data: Any, runs: Runs, monkeypatch: pytest.MonkeyPatch, name: str

@@ -26,6 +26,7 @@ def test_nothing_else_unpickles():
     found = {
         path.relative_to(package).as_posix()
         for path in package.rglob("*.py")
+        if "testing" not in path.parts  # which unpickles what it has just pickled, to compare
         if list(_unpickles(ast.parse(path.read_text(encoding="utf-8"))))
     }
     assert found == {"flavors/_trust.py"}

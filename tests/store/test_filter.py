@@ -232,7 +232,7 @@ def test_filters_of_the_wrong_kind() -> None:
 
 
 WORDS = """metrics.a params.`b` tags."c" status start_time datasets.name AND OR NOT not IN LIKE RLIKE BETWEEN IS NULL (
-) , = != > < <= 5 -1.5e3 inf nan 'x' "y" '%a' ' " ` . ; -- == tags. 9""".split()  # noqa: SIM905
+) , = != > < <= 5 -1.5e3 inf nan 'x' "y" '%a' ' " ` . ; -- == tags. 9""".split()
 PIECES = st.lists(st.sampled_from(WORDS), max_size=25)
 
 

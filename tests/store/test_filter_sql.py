@@ -210,7 +210,9 @@ def _asked(op: str, operands: list[Any], values: Sequence[Any]) -> bool:
 def _metric_asked(op: str, operands: list[Any], values: Sequence[float]) -> bool:
     if operands and math.isnan(operands[0]):
         return any(math.isnan(value) == (op == "=") for value in values)
-    return _asked(op, operands, values if "NULL" in op or op in ("!=", "NOT IN") else [v for v in values if not math.isnan(v)])
+    return _asked(
+        op, operands, values if "NULL" in op or op in ("!=", "NOT IN") else [v for v in values if not math.isnan(v)]
+    )
 
 
 def _param_asked(op: str, operands: list[Any], values: Sequence[str]) -> bool:

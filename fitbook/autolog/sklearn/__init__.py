@@ -44,16 +44,10 @@ class SklearnIntegration(Integration):
             self._watch_new_classes(target)
         elif point.role is Role.METRIC:
             # Every public metric checks its arguments first, and reaches the real one through this variable.
-            # Some are deprecating a way to be called, in a wrapper around that.
-            function = target
-            while function is not None and not self.patches.cell(function, "func", self._hooked_metric):
-                function = getattr(function, "__wrapped__", None)
+            self.patches.cell(target, "func", lambda metric: _scoring.hook_metric(metric, self))
         else:
             self.patches.method(target, "__init__", hook_batch_init)
             self.patches.method(target, "__call__", hook_batch_call)
-
-    def _hooked_metric(self, metric: Callable[..., Any]) -> Callable[..., Any]:
-        return _scoring.hook_metric(metric, self)
 
     def _hook_class(self, cls: type) -> None:
         for name, hook in self._hooks():

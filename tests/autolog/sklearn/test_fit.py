@@ -400,3 +400,18 @@ def test_data_that_the_model_can_t_predict_on_is_a_note_and_no_warning(data: Any
     frozen = FrozenEstimator(LogisticRegression().fit(*data))
     assert frozen.fit([["not", "numbers"]], [0]) is frozen
     assert "predicting the first rows" in runs()[-1].data.tags["fitbook.notes"]
+
+
+def test_what_the_user_logs_after_a_fit_stands(data: Any) -> None:
+    """Autologging writes in the background, and must not replace what came later."""
+    X, y = data
+    fitbook.autolog()
+    for n in range(5):
+        with fitbook.start_run() as run:
+            LogisticRegression().fit(X, y)
+            other = DecisionTreeClassifier(max_depth=1 + n).fit(X, y)
+            fitbook.sklearn.log_model(other, "model")
+            fitbook.log_text("mine", "estimator.html")
+        assert fitbook.sklearn.load_model(f"runs:/{run.run_id}/model").max_depth == 1 + n
+        path = fitbook.Client().download_artifacts(run.run_id, "estimator.html")
+        assert Path(path).read_text() == "mine"

@@ -89,6 +89,6 @@ def test_of_the_users_classes_only_plain_attributes_are_read():
     assert table.columns == {"feature": ["x1", "x0"], "coefficient": [-2.0, 1.0]}
 
 
-@pytest.mark.parametrize("model", [KNeighborsClassifier(), SVC()], ids=repr)
+@pytest.mark.parametrize("model", [KNeighborsClassifier(), SVC()], ids=lambda model: type(model).__name__)
 def test_models_without(model):
     assert importances(model.fit(X, y)) is None

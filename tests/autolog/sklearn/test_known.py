@@ -52,7 +52,7 @@ y = (X[:, 0] > 0).astype(int)
         KNeighborsClassifier(),
         SVC(kernel="rbf"),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_known_libraries_only(estimator):
     assert unknown_part(estimator) is None
@@ -80,7 +80,7 @@ def test_known_libraries_only(estimator):
         (IterativeImputer(sample_posterior=True), "random numbers"),
         (KNeighborsClassifier(metric=own_function), "own_function"),
     ],
-    ids=lambda value: value if isinstance(value, str) else repr(value)[:40],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_a_stranger_is_named(estimator, part):
     assert part in unknown_part(estimator)
