@@ -50,11 +50,13 @@ def patience(seconds: float) -> Iterator[None]:
 
 # All that are open here. The registry of at-fork hooks would keep each alive for ever.
 _databases: weakref.WeakSet[Database] = weakref.WeakSet()
+_of_the_parent: list[object] = []
 
 
 def _after_fork() -> None:
-    # The parent goes on using its connections: the child forgets them without closing.
+    # The parent goes on using its connections: the child neither uses nor closes them, also not by forgetting them.
     for database in list(_databases):
+        _of_the_parent.append(database.engine.pool)
         database.engine.dispose(close=False)
 
 

@@ -122,7 +122,10 @@ def test_sixteen_processes_race_to_make_the_store(tmp_path: Path) -> None:
 
         for turn in range(5):
             place = f"{folder}/{turn}"
-            print(together(16, work, place), len(open_store(place).search_runs(["0"])))
+            failed = together(16, work, place)
+            store = open_store(place)
+            print(failed, len(store.search_runs(["0"])))
+            store.close()
         """,
         tmp_path,
     )
@@ -363,6 +366,7 @@ def test_a_process_forked_after_connecting(folder: Path) -> None:
         print(*(os.waitpid(pid, 0)[1] for pid in pids))
         log(300)
         print(sorted(m.step for m in store.get_metric_history(run_id, "m")) == list(range(400)))
+        store.close()
         """,
         folder,
     )
