@@ -10,9 +10,9 @@ pytest.register_assert_rewrite("fitbook.testing")
 
 from fitbook import settings  # noqa: E402
 from fitbook.autolog import _guard, autolog  # noqa: E402
+from fitbook.store import _database  # noqa: E402
 from fitbook.testing.fixtures import swallowed_fails  # noqa: E402, F401
 from fitbook.tracking import _active, _backend  # noqa: E402
-from fitbook.tracking._backend import Backend  # noqa: E402
 from fitbook.tracking._writer import writer  # noqa: E402
 
 
@@ -22,8 +22,7 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swallowed_fails: N
     for setting in settings.ALL:
         monkeypatch.delenv(setting.name, raising=False)
     monkeypatch.setenv(settings.TRACKING_URI.name, str(tmp_path / "fitbook-runs"))
-    opened: dict[str, Backend] = {}
-    monkeypatch.setattr(_backend, "_opened", opened)
+    monkeypatch.setattr(_backend, "_opened", {})
     monkeypatch.setattr(_backend, "_chosen_uri", None)
     monkeypatch.setattr(_backend, "_chosen_experiment", None)
     _forget_runs()
@@ -33,8 +32,8 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swallowed_fails: N
     _guard.start_over(silent=False)
     writer.flush()
     _forget_runs()
-    for backend in opened.values():
-        backend.store.close()
+    for database in list(_database._databases):
+        database.close()
 
 
 def _forget_runs() -> None:

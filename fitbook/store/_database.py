@@ -114,7 +114,11 @@ class Database:
         self._turn = threading.RLock() if isinstance(self.engine.pool, StaticPool) else None
         self._reader = self.engine.execution_options(fitbook_reads=True)
         _databases.add(self)
-        self._create_or_check()
+        try:
+            self._create_or_check()
+        except BaseException:
+            self.close()
+            raise
 
     @classmethod
     def of_file(cls, file: Path) -> Database:
