@@ -52,7 +52,7 @@ class PendingModel:
     def write(self) -> dict[str, bytes]:
         """Write the files, and note the model in the store; returns the files that were made here."""
         files = self._rendered()
-        artifacts = self.run.artifacts
+        artifacts = self.run.writable
         for name, source in self.snapshot.sources.items():
             for file in sorted(source.rglob("*")) if source.is_dir() else [source]:
                 if file.is_file():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import threading
 import time
@@ -15,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from fitbook import _validate
-from fitbook.artifacts import Artifacts
+from fitbook.artifacts import Artifacts, checked
 from fitbook.entities import (
     DatasetInput,
     FileInfo,
@@ -29,7 +27,7 @@ from fitbook.entities import (
     RunStatus,
 )
 from fitbook.errors import InvalidValue, NotFound, WrongState
-from fitbook.tracking import _active, _context
+from fitbook.tracking import _active, _context, _render
 from fitbook.tracking._backend import Backend
 from fitbook.tracking._writer import Job, writer
 
@@ -57,7 +55,8 @@ def new_draft(
         everything[_context.PARENT_RUN_ID] = parent_run_id
     if description is not None:
         everything[_context.NOTE] = description
-    everything.update((_validate.key("tag", key), str(value)) for key, value in (tags or {}).items())
+    given = _mapping("tags=…", tags) if tags else ()
+    everything.update((_validate.key("tag", key), _text(value)) for key, value in given)
     return RunDraft(
         experiment_id=experiment_id,
         run_id=uuid.uuid4().hex,
@@ -94,7 +93,7 @@ class RunHandle:
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Write parameters; all or none."""
         if params:
-            self.backend.store.log_batch(self.run_id, params={k: _text(v) for k, v in _mapping("params", params)})
+            self.backend.store.log_batch(self.run_id, params={k: _text(v) for k, v in _mapping("log_params", params)})
 
     def log_metric(self, key: str, value: float, step: int | None = None, timestamp: int | None = None) -> None:
         """Add one point to a metric; see `fitbook.log_metric`."""
@@ -106,7 +105,9 @@ class RunHandle:
         """Add one point to each of several metrics; all or none."""
         if metrics:
             moment, place = now_ms() if timestamp is None else _validate.timestamp(timestamp), _validate.step(step)
-            points = [Metric(k, _validate.metric_value(k, v), moment, place) for k, v in _mapping("metrics", metrics)]
+            points = [
+                Metric(k, _validate.metric_value(k, v), moment, place) for k, v in _mapping("log_metrics", metrics)
+            ]
             self.backend.store.log_batch(self.run_id, metrics=points)
 
     def set_tag(self, key: str, value: Any) -> None:
@@ -116,7 +117,7 @@ class RunHandle:
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set or overwrite tags; all or none."""
         if tags:
-            self.backend.store.log_batch(self.run_id, tags={k: _text(v) for k, v in _mapping("tags", tags)})
+            self.backend.store.log_batch(self.run_id, tags={k: _text(v) for k, v in _mapping("set_tags", tags)})
 
     def delete_tag(self, key: str) -> None:
         """Remove one tag."""
@@ -147,6 +148,20 @@ class RunHandle:
             self._artifacts = self.backend.artifacts(self.run_id)
         return self._artifacts
 
+    @property
+    def writable(self) -> Artifacts:
+        """The place for the run's files, to write to.
+
+        Raises
+        ------
+        WrongState
+            The run is deleted.
+        """
+        artifacts = self.artifacts
+        if self.backend.store.get_run(self.run_id).info.lifecycle_stage != LifecycleStage.ACTIVE:
+            raise WrongState(f"The run {self.run_id} is deleted and can't be changed; restore it first.")
+        return artifacts
+
     def log_artifact(self, local_path: str | Path, artifact_path: str | None = None) -> None:
         """Copy a local file, or a folder with all in it, into the run; see `fitbook.log_artifact`."""
         source = Path(local_path)
@@ -155,82 +170,48 @@ class RunHandle:
             return
         if not source.is_file():
             raise NotFound("local file", str(local_path), hint=f"Looked from {Path.cwd()}.")
-        self.artifacts.put(f"{artifact_path}/{source.name}" if artifact_path else source.name, source)
+        self.writable.put(f"{artifact_path}/{source.name}" if artifact_path else source.name, source)
 
     def log_artifacts(self, local_dir: str | Path, artifact_path: str | None = None) -> None:
         """Copy everything in a local folder into the run; see `fitbook.log_artifacts`."""
         folder = Path(local_dir)
         if not folder.is_dir():
             raise NotFound("local folder", str(local_dir), hint=f"Looked from {Path.cwd()}.")
+        artifacts = self.writable
         for file in sorted(folder.rglob("*")):
             if file.is_symlink():
                 raise InvalidValue(f"{file} is a symbolic link, which is refused; copy what it points to.")
             if file.is_file():
                 path = file.relative_to(folder).as_posix()
-                self.artifacts.put(f"{artifact_path}/{path}" if artifact_path else path, file)
+                artifacts.put(f"{artifact_path}/{path}" if artifact_path else path, file)
 
     def log_text(self, text: str, artifact_file: str) -> None:
-        """Write text as a file of the run."""
-        self.artifacts.put(artifact_file, str(text).encode())
+        """Write text as a file of the run, in UTF-8; lone surrogates are kept as well."""
+        self.writable.put(artifact_file, _text(text).encode("utf-8", "surrogatepass"))
 
     def log_dict(self, dictionary: Any, artifact_file: str) -> None:
         """Write a dictionary (or list) as JSON, or as YAML if the file is called ``.yml`` or ``.yaml``."""
-        if artifact_file.endswith((".yml", ".yaml")):
-            import yaml  # noqa: PLC0415
-
-            options: dict[str, Any] = {"sort_keys": False, "allow_unicode": True}
-            try:
-                text = yaml.safe_dump(dictionary, **options)
-            except yaml.representer.RepresenterError:
-                text = yaml.safe_dump(json.loads(json.dumps(dictionary, default=str)), **options)
-        else:
-            text = json.dumps(dictionary, indent=2, default=str, ensure_ascii=False)
-        self.log_text(text, artifact_file)
+        self.writable.put(artifact_file, _render.dictionary_bytes(dictionary, artifact_file))
 
     def log_figure(self, figure: Any, artifact_file: str, *, save_kwargs: Mapping[str, Any] | None = None) -> None:
         """Write a matplotlib figure in the format of the file's ending, or a plotly figure as HTML or image."""
-        ending = artifact_file.rpartition(".")[2].lower()
-        if hasattr(figure, "savefig"):
-            buffer = io.BytesIO()
-            figure.savefig(buffer, **{"format": ending, **(save_kwargs or {})})
-            self.artifacts.put(artifact_file, buffer.getvalue())
-        elif hasattr(figure, "to_html") and hasattr(figure, "to_image"):
-            options = dict(save_kwargs or {})
-            if ending == "html":
-                self.log_text(figure.to_html(**{"include_plotlyjs": True, **options}), artifact_file)
-            else:
-                self.artifacts.put(artifact_file, figure.to_image(format=ending, **options))
-        else:
-            raise InvalidValue(
-                f"log_figure got a {type(figure).__name__}; give a matplotlib or plotly figure (not its axes)."
-            )
+        self.writable.put(artifact_file, _render.figure_bytes(figure, artifact_file, save_kwargs))
 
     def log_table(self, data: Mapping[str, Any] | pd.DataFrame, artifact_file: str) -> None:
-        """Write a table as JSON; rows are added to a table of that name that is there already."""
-        import pandas as pd  # noqa: PLC0415
+        """Write a table as JSON; rows are added to a table of that name that is there already.
 
-        if not artifact_file.endswith(".json"):
+        Threads of one process may add at once; of two processes that do, one may lose its rows.
+        """
+        if not checked(artifact_file).endswith(".json"):
             raise InvalidValue(f"The table {artifact_file!r} must be called .json.")
-        if isinstance(data, pd.DataFrame):
-            frame = data
-        elif isinstance(data, Mapping):
-            scalar = all(not isinstance(v, (list, tuple)) and not hasattr(v, "__array__") for v in data.values())
-            frame = pd.DataFrame([dict(data)] if scalar else dict(data))
-        else:
-            raise InvalidValue(f"log_table got a {type(data).__name__}; give a DataFrame, or a dict of columns.")
-        with_old = self._read_table(artifact_file)
-        if with_old is not None:
-            frame = pd.concat([with_old, frame], ignore_index=True)
-        self.log_text(frame.to_json(orient="split", index=False, date_format="iso"), artifact_file)
-
-    def _read_table(self, artifact_file: str) -> pd.DataFrame | None:
-        import pandas as pd  # noqa: PLC0415
-
-        try:
-            content = self.artifacts.read(artifact_file)
-        except NotFound:
-            return None
-        return pd.read_json(io.BytesIO(content), orient="split")
+        rows = _render.table_rows(data)
+        artifacts = self.writable
+        with _table_lock:
+            try:
+                stored = artifacts.read(artifact_file)
+            except NotFound:
+                stored = None
+            artifacts.put(artifact_file, _render.table_bytes(rows, stored, artifact_file))
 
     def list_artifacts(self, path: str | None = None) -> list[FileInfo]:
         """List what is directly inside a folder of the run."""
@@ -343,11 +324,14 @@ def resume(backend: Backend, run_id: str, run_name: str | None, tags: Mapping[st
 _pending: Counter[str] = Counter()
 _pending_lock = threading.Lock()
 
+# Adding to a table means reading it, and writing it whole.
+_table_lock = threading.Lock()
+
 
 def _forget_pending() -> None:
-    global _pending_lock
+    global _pending_lock, _table_lock
     _pending.clear()
-    _pending_lock = threading.Lock()
+    _pending_lock, _table_lock = threading.Lock(), threading.Lock()
 
 
 os.register_at_fork(after_in_child=_forget_pending)
@@ -378,7 +362,7 @@ def _text(value: Any) -> str:
         ) from error
 
 
-def _mapping(what: str, values: Any) -> Iterable[tuple[Any, Any]]:
+def _mapping(function: str, values: Any) -> Iterable[tuple[Any, Any]]:
     if not isinstance(values, Mapping):
-        raise InvalidValue(f"log_{what} got a {type(values).__name__}; give a dictionary.")
+        raise InvalidValue(f"{function} got a {type(values).__name__}; give a dictionary.")
     return values.items()

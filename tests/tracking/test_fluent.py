@@ -333,3 +333,9 @@ def test_the_first_lines_of_a_script_print_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "error", "-c", script]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_tags_of_a_new_run_are_a_dictionary() -> None:
+    with pytest.raises(InvalidValue, match="got a list; give a dictionary"):
+        fitbook.start_run(tags=["a"])  # type: ignore[arg-type]
+    assert fitbook.active_run() is None

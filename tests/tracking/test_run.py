@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import fitbook
 from fitbook.entities import Dataset, Metric
-from fitbook.errors import InvalidValue, NotFound, ParamConflict
+from fitbook.errors import InvalidValue, NotFound, ParamConflict, WrongState
 from fitbook.tracking import ActiveRun
 from fitbook.tracking._run import RunHandle
 from fitbook.tracking._writer import writer
@@ -101,7 +101,7 @@ def test_bad_keys_are_named(run: ActiveRun, kind: str, key: Any) -> None:
 @pytest.mark.parametrize("verb", ["log_params", "log_metrics", "set_tags"])
 @pytest.mark.parametrize("values", [[("a", 1)], "a=1", 5])
 def test_what_is_no_dictionary_is_refused(run: ActiveRun, verb: str, values: Any) -> None:
-    with pytest.raises(InvalidValue, match=f"log_.*{type(values).__name__}; give a dictionary"):
+    with pytest.raises(InvalidValue, match=f"{verb} got a {type(values).__name__}; give a dictionary"):
         getattr(run, verb)(values)
 
 
@@ -275,6 +275,23 @@ def test_tables_grow(run: ActiveRun) -> None:
     run.log_table(pd.DataFrame({"q": ["ü"], "n": [3]}), "t.json")
     run.log_table({"q": "d", "n": 4}, "t.json")
     assert json.loads(_read(run, "t.json")) == {"columns": ["q", "n"], "data": [["a", 1], ["b", 2], ["ü", 3], ["d", 4]]}
+
+
+def test_a_deleted_run_gets_no_files(run: ActiveRun, tmp_path: Path) -> None:
+    run.log_text("before", "a.txt")
+    fitbook.delete_run(run.run_id)
+    (tmp_path / "b.txt").write_text("b")
+    for log in (
+        lambda: run.log_text("after", "a.txt"),
+        lambda: run.log_dict({}, "a.json"),
+        lambda: run.log_table({"a": [1]}, "t.json"),
+        lambda: run.log_artifact(tmp_path / "b.txt"),
+        lambda: run.log_artifacts(tmp_path),
+    ):
+        with pytest.raises(WrongState, match="is deleted and can't be changed"):
+            log()
+    assert [file.path for file in run.list_artifacts()] == ["a.txt"]
+    assert _read(run, "a.txt") == "before"
 
 
 def test_bad_tables_are_refused(run: ActiveRun) -> None:
