@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from contextvars import Token
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 from fitbook.autolog._guard import RECORDED, inside, quietly
 from fitbook.tracking import _active
@@ -82,6 +84,7 @@ class Session:
         if self._record is not None:
             with quietly("recording a fit"):
                 self._record.ended(result)
+            _finish_in_worker()
 
     def failed(self, error: BaseException) -> None:
         """The fit has raised."""
@@ -89,6 +92,7 @@ class Session:
         if self._record is not None:
             with quietly("recording a failed fit"):
                 self._record.failed(error)
+            _finish_in_worker()
 
     def _leave(self) -> None:
         if self._token is not None:
@@ -118,7 +122,7 @@ def hook_fit(original: Callable[..., Any], begin: Begin) -> Callable[..., Any]:
         except BaseException as error:
             if session:
                 session.failed(error)
-            # This frame is none of the user's business.
+            # This frame is none of the user's business. (`_hide_frame`, but a copy of this function has no fitbook.)
             BaseException.with_traceback(error, error.__traceback__ and error.__traceback__.tb_next)
             raise
         if session:
@@ -126,6 +130,46 @@ def hook_fit(original: Callable[..., Any], begin: Begin) -> Callable[..., Any]:
         return result
 
     return fit
+
+
+def _finish_in_worker() -> None:
+    # A worker of multiprocessing's may be ended at any moment, without a chance to write what is pending.
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and process.parent_process() is not None:
+        writer.flush()
+
+
+# What each joblib.Parallel was called inside of. Batches beyond the first are made by threads that don't know.
+_called_inside: WeakKeyDictionary[Any, tuple[int, _active.Stack]] = WeakKeyDictionary()
+
+
+def hook_parallel_call(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap the running of a joblib.Parallel, so that it is known what it was called inside of."""
+
+    @functools.wraps(original)
+    def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
+        _called_inside[self] = (inside.get(), _active.stack())
+        try:
+            return original(self, *args, **kwargs)
+        except BaseException as error:
+            _hide_frame(error)
+            raise
+
+    return __call__
+
+
+def hook_dispatch(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap the making of joblib's batches, whichever thread does it."""
+
+    @functools.wraps(original)
+    def dispatch_one_batch(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return _inside_of(_called_inside.get(self, _OUTSIDE), original, self, *args, **kwargs)
+        except BaseException as error:
+            _hide_frame(error)
+            raise
+
+    return dispatch_one_batch
 
 
 def hook_batch_init(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -145,15 +189,31 @@ def hook_batch_call(original: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(original)
     def __call__(self: Any) -> Any:
-        was_inside, runs = getattr(self, "_fitbook", (0, ()))
-        if not was_inside and not runs:
-            return original(self)
-        token, before = inside.set(was_inside), _active.stack()
-        _active.set_stack(runs)
         try:
-            return original(self)
-        finally:
-            _active.set_stack(before)
-            inside.reset(token)
+            return _inside_of(getattr(self, "_fitbook", _OUTSIDE), original, self)
+        except BaseException as error:
+            _hide_frame(error)
+            raise
 
     return __call__
+
+
+_OUTSIDE: tuple[int, _active.Stack] = (0, ())
+
+
+def _inside_of(context: tuple[int, _active.Stack], function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    token, before = inside.set(context[0]), _active.stack()
+    _active.set_stack(context[1])
+    try:
+        return function(*args, **kwargs)
+    except BaseException as error:
+        _hide_frame(error)
+        raise
+    finally:
+        _active.set_stack(before)
+        inside.reset(token)
+
+
+def _hide_frame(error: BaseException) -> None:
+    # A frame of ours in a traceback is none of the user's business.
+    BaseException.with_traceback(error, error.__traceback__ and error.__traceback__.tb_next)

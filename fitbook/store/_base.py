@@ -139,6 +139,10 @@ class Store(ABC):
         """Write all of this to a run; a parameter that has another value already raises `ParamConflict`."""
 
     @abstractmethod
+    def set_tag_once(self, run_id: str, key: str, value: str) -> str:
+        """Set a tag unless the run has it, and return what it has now: of many callers exactly one finds its own."""
+
+    @abstractmethod
     def delete_tag(self, run_id: str, key: str) -> None:
         """Remove one tag of a run; raises `NotFound` if it has none of that key."""
 

@@ -257,6 +257,15 @@ class SqlStore(Store):
             for dataset in datasets:
                 self._write_dataset(connection, run, dataset)
 
+    def set_tag_once(self, run_id: str, key: str, value: str) -> str:
+        with self.database.write() as connection:
+            run = self._run(connection, run_id)
+            found = connection.scalar(sa.select(t.tags.c.value).where(t.tags.c.run == run, t.tags.c.key == key))
+            if found is not None:
+                return str(found)
+            self._write_tags(connection, run, {key: value})
+        return value
+
     def delete_tag(self, run_id: str, key: str) -> None:
         with self.database.write() as connection:
             run = self._run(connection, run_id)

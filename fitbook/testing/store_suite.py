@@ -576,6 +576,13 @@ class StoreSuite:
         store.log_batch(run_id, params=params)
         assert dict(store.get_run(run_id).data.params) == params
 
+    def test_a_tag_is_set_once_by_one_of_many(self, store: Store) -> None:
+        run_id = begin(store)
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda n: store.set_tag_once(run_id, "mine", str(n)), range(16)))
+        assert len(set(answers)) == 1
+        assert store.get_run(run_id).data.tags["mine"] == answers[0]
+
     def test_tags_are_overwritten_and_removed(self, store: Store, run_id: str) -> None:
         store.log_batch(run_id, tags={"k": "1", "l": "2"})
         store.log_batch(run_id, tags={"k": "3"})

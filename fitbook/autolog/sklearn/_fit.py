@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-import threading
 import time
 import traceback
+import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +30,11 @@ MODEL_PATH = "model"
 BEST_PATH = "best_estimator"
 _EXAMPLE_ROWS = 5
 
-_claimed: set[str] = set()
-_claiming = threading.Lock()
+# The stores for which a fit has waited in vain: until one of their background writes is through, none waits again.
+_busy: set[str] = set()
+
+# The tag by which the first fit in a user's run takes it, whatever process it comes from.
+_FIRST_FIT = "fitbook.first_fit"
 
 
 def begin(
@@ -65,8 +68,10 @@ class FitRecord:
 
     def __init__(self, config: Config, estimator: Any, method: str, call: FitCall) -> None:
         self.config, self.estimator, self.method, self.call = config, estimator, method, call
+        self.name = type(estimator).__name__
         self.overhead = self.fit_began = 0.0
         self.notes: list[str] = []
+        self.dropped: list[str] = []
         self.params = {_validate.safe_key(k): v for k, v in _describe.params(estimator).items()}
         self.tags = {
             **_describe.tags(estimator),
@@ -78,8 +83,9 @@ class FitRecord:
         with patience(settings.AUTOLOG_STORE_TIMEOUT.get()):
             self.backend = current()
             self.draft, self.run = self._choose_run()
-            self.saved = self.busy = False
-            self._save_begin()
+            self.saved = False
+            if self.backend.uri not in _busy:
+                self._save_begin()
         _active.remember(self.run.run_id)
 
     # -- after the fit -----------------------------------------------------------------------------------------------
@@ -93,7 +99,6 @@ class FitRecord:
                 self._describe_result(result, fit_seconds, end_time)
         finally:
             self.overhead += time.perf_counter() - began
-            self.run.later(self._write_overhead)
             self._end(RunStatus.FINISHED, end_time)
 
     def failed(self, error: BaseException) -> None:
@@ -114,23 +119,28 @@ class FitRecord:
         """Give the run to write to, and its draft unless it is the user's own."""
         active = None if self.config.exclusive else _active.innermost()
         if active is not None:
-            with _claiming:
-                first = active.run_id not in _claimed
-                _claimed.add(active.run_id)
-            if first:
-                return None, RunHandle(active.backend, active.run_id)
             self.backend = active.backend
+            if self._takes(active):
+                return None, RunHandle(active.backend, active.run_id)
             experiment_id = self.backend.store.get_run(active.run_id).info.experiment_id
         else:
             experiment_id = current_experiment_id()
         draft = new_draft(
             experiment_id,
-            f"{type(self.estimator).__name__[:200]}-{_context.random_name()}",
+            f"{self.name[:200]}-{_context.random_name()}",
             parent_run_id=active.run_id if active else None,
             tags=self.tags,
         )
         draft.params = self.params
         return draft, RunHandle(self.backend, draft.run_id)
+
+    def _takes(self, active: RunHandle) -> bool:
+        """Take the user's run, unless another fit has; when that can't be told now, leave it."""
+        mine = uuid.uuid4().hex
+        try:
+            return active.backend.store.set_tag_once(active.run_id, _FIRST_FIT, mine) == mine
+        except StoreUnavailable:
+            return False
 
     def _save_begin(self) -> None:
         try:
@@ -140,7 +150,7 @@ class FitRecord:
                 self._log_to_users_run()
             self.saved = True
         except StoreUnavailable as error:
-            self.busy = True  # one wait is enough
+            _busy.add(self.backend.uri)
             logger.debug("the record waits until after the fit: %s", error)
 
     def _log_to_users_run(self) -> None:
@@ -149,9 +159,8 @@ class FitRecord:
         except ParamConflict:
             # What the user wrote by hand stands; ours goes beside it.
             taken = self.backend.store.get_run(self.run.run_id).data.params
-            name = type(self.estimator).__name__
             self.params = {
-                key if taken.get(key, value) == value else _validate.safe_key(f"{name}/{key}"): value
+                key if taken.get(key, value) == value else _validate.safe_key(f"{self.name}/{key}"): value
                 for key, value in self.params.items()
             }
             self.run.log_batch(params=self.params, tags=self.tags)
@@ -169,27 +178,37 @@ class FitRecord:
                 self.saved = True
             self.run.log_batch(metrics, params, tags, datasets)
 
-        if not self.busy:
+        self._write_now_or_later("writing the record of a fit", write)
+
+    def _write_now_or_later(self, doing: str, write: Callable[[], None]) -> None:
+        uri = self.backend.uri
+        if uri not in _busy:
             try:
                 write()
+                return
             except StoreUnavailable:
-                self.busy = True
-        if self.busy:
-            say("the store is busy; the record of this fit will be written when it is free", once="busy store")
-            self.run.soon(self._job("writing the record of a fit", write))
+                _busy.add(uri)
+        say("the store is busy; the record of this fit will be written when it is free", once="busy store")
+
+        def write_patiently() -> None:
+            try:
+                write()
+            finally:
+                _busy.discard(uri)
+
+        self.run.soon(self._job(doing, write_patiently))
 
     def _end(self, status: str, end_time: int) -> None:
-        if self.draft is not None:
-            self.run.later(
-                self._job(
-                    "ending the run",
-                    lambda: self.backend.store.update_run(self.run.run_id, status=status, end_time=end_time),
-                )
-            )
+        """Let the run end after everything else; the data and the model are let go of here."""
+        self.call, self.estimator = FitCall(None, None, None), None
 
-    def _write_overhead(self) -> None:
-        with self._quietly("writing the overhead"):
-            self.run.log_batch(metrics=[Metric("fitbook_overhead_seconds", self.overhead, now_ms())])
+        def end() -> None:
+            tags = {"fitbook.dropped": "\n".join(self.dropped)[:5000]} if self.dropped else {}
+            self.run.log_batch([Metric("fitbook_overhead_seconds", self.overhead, now_ms())], tags=tags)
+            if self.draft is not None:
+                self.backend.store.update_run(self.run.run_id, status=status, end_time=end_time)
+
+        self.run.later(self._job("ending the run", end))
 
     # -- what is written ---------------------------------------------------------------------------------------------
 
@@ -242,6 +261,8 @@ class FitRecord:
         self._write_files(report, weights, outline)
 
     def _data_tags(self) -> dict[str, str]:
+        if not self.config.log_datasets:
+            return {}
         data = self.data
         tags = {"fitbook.data.digest": data.digest, "fitbook.data.kind": data.kind}
         if data.n_rows is not None:
@@ -319,10 +340,7 @@ class FitRecord:
             draft.end_time, draft.status = end_time, child.status
             drafts.append(draft)
         write = functools.partial(self.backend.store.create_runs, drafts)
-        if not self.busy:
-            write()
-        else:
-            self.run.soon(self._job("recording the candidates of a search", write))
+        self._write_now_or_later("recording the candidates of a search", write)
 
     def _experiment_id(self) -> str:
         if self.draft is not None:
@@ -359,7 +377,7 @@ class FitRecord:
     # -- guards ------------------------------------------------------------------------------------------------------
 
     def _quietly(self, doing: str) -> quietly:
-        return quietly(f"{doing} ({type(self.estimator).__name__})")
+        return quietly(f"{doing} ({self.name})")
 
     def _job(self, doing: str, work: Callable[[], Any]) -> Callable[[], None]:
         """Guard a background job; what fails is noted with the run."""
@@ -368,8 +386,7 @@ class FitRecord:
             with suppressed(), self._quietly(doing) as guard:
                 work()
             if guard.failed is not None:
-                with quietly("noting what was not recorded"):
-                    self.run.set_tag("fitbook.dropped", f"{doing}: {guard.failed}"[:5000])
+                self.dropped.append(f"{doing}: {told(guard.failed)}"[:500])
 
         return job
 

@@ -98,5 +98,6 @@ METRICS = (
 POINTS = (
     HookPoint("sklearn.base", "BaseEstimator", Role.ESTIMATORS),
     *(HookPoint("sklearn.metrics", name, Role.METRIC) for name in METRICS),
+    HookPoint("joblib.parallel", "Parallel", Role.THREADS),
     HookPoint("joblib.parallel", "BatchedCalls", Role.THREADS),
 )

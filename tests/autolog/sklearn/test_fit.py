@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import math
+import multiprocessing
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import Parallel, delayed, parallel_config
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
@@ -20,6 +22,7 @@ from sklearn.ensemble import (
     VotingClassifier,
 )
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -28,6 +31,7 @@ from sklearn.tree import DecisionTreeClassifier
 import fitbook
 from fitbook._log import FitbookWarning
 from fitbook.entities import Run
+from fitbook.tracking._writer import writer
 
 Runs = Callable[[], list[Run]]
 Files = Callable[[str], set[str]]
@@ -415,3 +419,69 @@ def test_what_the_user_logs_after_a_fit_stands(data: Any) -> None:
         assert fitbook.sklearn.load_model(f"runs:/{run.run_id}/model").max_depth == 1 + n
         path = fitbook.Client().download_artifacts(run.run_id, "estimator.html")
         assert Path(path).read_text() == "mine"
+
+
+@pytest.mark.parametrize("own_run", [False, True])
+def test_more_work_than_threads_is_no_more_runs(data: Any, own_run: bool) -> None:
+    """joblib makes the later batches in threads that know nothing of the fit, or of the user's run."""
+    X, y = data
+    fitbook.autolog(log_plots=False)
+    if own_run:
+        with fitbook.start_run() as run:
+            Parallel(2, backend="threading")(
+                delayed(DecisionTreeClassifier(max_depth=1 + n).fit)(X, y) for n in range(12)
+            )
+        found = fitbook.search_runs(output_format="list")
+        parents = [r.data.tags.get("mlflow.parentRunId") for r in found if r.info.run_id != run.run_id]
+        assert parents == [run.run_id] * 11
+    else:
+        with parallel_config(backend="threading", n_jobs=2):
+            GridSearchCV(DecisionTreeClassifier(), {"max_depth": [1, 2, 3, 4, 5, 6]}, cv=3).fit(X, y)
+        assert len(fitbook.search_runs()) == 7
+
+
+def test_the_data_is_let_go_of_while_figures_wait(data: Any) -> None:
+    X, y = data[0].copy(), data[1]
+    fitbook.autolog()
+    writer.fit_begins()  # nothing is drawn while a fit goes on
+    try:
+        model = LogisticRegression().fit(X, y)
+        ends = weakref.ref(X), weakref.ref(model)
+        del X, model
+        gc.collect()
+        assert [end() for end in ends] == [None, None]
+    finally:
+        writer.fit_ends()
+
+
+def test_fits_of_other_processes_are_children_of_the_run_that_has_one(data: Any) -> None:
+    X, y = data
+    fitbook.autolog(log_plots=False)
+    with fitbook.start_run() as run:
+        context = multiprocessing.get_context("fork")
+        workers = [context.Process(target=DecisionTreeClassifier(max_depth=n).fit, args=(X, y)) for n in (1, 2, 3)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    found = fitbook.search_runs(output_format="list")
+    assert len(found) == 3
+    assert {r.info.status for r in found} == {"FINISHED"}
+    assert sorted(r.data.params["max_depth"] for r in found) == ["1", "2", "3"]
+    assert {r.data.tags.get("mlflow.parentRunId", run.run_id) for r in found} == {run.run_id}
+
+
+def test_a_pool_that_is_ended_has_written_its_fits(data: Any) -> None:
+    X, y = data
+    fitbook.autolog()
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        pool.starmap(LogisticRegression().fit, [(X, y)] * 4)
+    found = fitbook.search_runs(output_format="list")
+    assert [r.info.status for r in found] == ["FINISHED"] * 4
+
+
+def test_nothing_is_noted_of_data_that_is_not_to_be_logged(data: Any, runs: Runs) -> None:
+    fitbook.autolog(log_datasets=False)
+    LogisticRegression().fit(*data)
+    assert not [tag for tag in runs()[0].data.tags if tag.startswith("fitbook.data")]
