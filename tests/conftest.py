@@ -24,6 +24,7 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swallowed_fails: N
     monkeypatch.setenv(settings.TRACKING_URI.name, str(tmp_path / "fitbook-runs"))
     monkeypatch.setattr(_backend, "_opened", {})
     monkeypatch.setattr(_backend, "_chosen_uri", None)
+    monkeypatch.setattr(_backend, "_pinned", {})
     monkeypatch.setattr(_backend, "_chosen_experiment", None)
     _forget_runs()
     yield

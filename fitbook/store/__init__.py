@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from fitbook.errors import InvalidValue, StoreUnavailable
 from fitbook.store._base import DEFAULT_EXPERIMENT_ID, DEFAULT_EXPERIMENT_NAME, Store
-from fitbook.store._database import Database, patience, sqlite_file
+from fitbook.store._database import Database, absolute_url, patience, sqlite_file
 from fitbook.store._sql import SqlStore
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Database",
     "SqlStore",
     "Store",
+    "absolute_uri",
     "directory_of",
     "open_store",
     "patience",
@@ -80,6 +81,20 @@ def directory_of(uri: str | Path) -> Path | None:
         f"The tracking URI {text!r} has the scheme {scheme!r}; give a folder, file:///…, sqlite:///…, postgresql+psycopg://… "
         "or mysql+pymysql://…"
     )
+
+
+def absolute_uri(uri: str | Path) -> str:
+    """Write a tracking URI in the one way that means the same from every working directory.
+
+    Raises
+    ------
+    InvalidValue
+        It is neither text nor a path, or not a URI that fitbook knows.
+    """
+    if not isinstance(uri, (str, Path)):
+        raise InvalidValue(f"The tracking URI {uri!r} is a {type(uri).__name__}; give a text or a Path.")
+    folder = directory_of(uri)
+    return absolute_url(str(uri)) if folder is None else folder.as_uri()
 
 
 def _open_sql(url: str, *, create: bool) -> SqlStore:

@@ -226,6 +226,14 @@ def sqlite_file(url: str | sa.URL) -> Path | None:
     return Path(name).absolute()
 
 
+def absolute_url(url: str) -> str:
+    """Make the path of a SQLite file absolute; every other URL stays as it is."""
+    file = sqlite_file(url)
+    if file is None or Path(_parsed(url).database or "").is_absolute():
+        return url
+    return _parsed(url).set(database=str(file)).render_as_string(hide_password=False)
+
+
 def _parsed(url: str | sa.URL) -> sa.URL:
     try:
         return sa.make_url(url)

@@ -11,7 +11,7 @@ from fitbook import settings
 from fitbook.artifacts import Artifacts, open_artifacts
 from fitbook.errors import NotFound
 from fitbook.registry import Registry, SqlRegistry
-from fitbook.store import DEFAULT_EXPERIMENT_ID, Store, directory_of, open_store, patience
+from fitbook.store import DEFAULT_EXPERIMENT_ID, Store, absolute_uri, open_store, patience
 from fitbook.tracking._writer import writer
 
 __all__ = [
@@ -45,16 +45,19 @@ class Backend:
 _lock = threading.RLock()
 _opened: dict[str, Backend] = {}
 _chosen_uri: str | None = None
+# What the environment, or the default, meant when it was first asked for: a program that then changes its working
+# directory goes on writing to the same place.
+_pinned: dict[str, str] = {}
 _chosen_experiment: tuple[str, str] | None = None
 
 
-def set_tracking_uri(uri: str | Path) -> None:
+def set_tracking_uri(uri: str | Path | None) -> None:
     """Choose where runs and models are kept from now on.
 
     Parameters
     ----------
-    uri : str or Path
-        A folder (path or ``file:`` URI), or a database URL; ``""`` goes back to ``FITBOOK_TRACKING_URI``, or
+    uri : str or Path or None
+        A folder (path or ``file:`` URI), or a database URL; None or ``""`` goes back to ``FITBOOK_TRACKING_URI``, or
         ``./fitbook-runs``. Nothing is opened or made before it is used.
 
     Raises
@@ -63,12 +66,18 @@ def set_tracking_uri(uri: str | Path) -> None:
         The URI is not one that fitbook knows.
     """
     global _chosen_uri
-    _chosen_uri = _absolute(uri) if str(uri) else None
+    _chosen_uri = None if uri is None or uri == "" else absolute_uri(uri)
 
 
 def get_tracking_uri() -> str:
     """Tell where runs and models are kept."""
-    return _chosen_uri or _absolute(settings.TRACKING_URI.get())
+    if _chosen_uri is not None:
+        return _chosen_uri
+    text = settings.TRACKING_URI.get()
+    pinned = _pinned.get(text)
+    if pinned is None:
+        pinned = _pinned.setdefault(text, absolute_uri(text))
+    return pinned
 
 
 def is_tracking_uri_set() -> bool:
@@ -89,7 +98,7 @@ def readable() -> Backend:
 
 def open_backend(uri: str, *, create: bool = True) -> Backend:
     """Open a tracking URI; one that is open already is used again."""
-    uri = _absolute(uri)
+    uri = absolute_uri(uri)
     backend = _opened.get(uri)
     if backend is None:
         with _lock:
@@ -143,8 +152,3 @@ def _close_at_exit() -> None:
 
 
 atexit.register(_close_at_exit)
-
-
-def _absolute(uri: str | Path) -> str:
-    folder = directory_of(uri)
-    return str(uri) if folder is None else folder.as_uri()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fitbook.entities import (
     DatasetInput,
@@ -22,14 +22,16 @@ from fitbook.entities import (
     RunTag,
     ViewType,
 )
-from fitbook.errors import ParamConflict
+from fitbook.errors import InvalidValue, ParamConflict
 from fitbook.registry import Registry
-from fitbook.store import Store
+from fitbook.store import Store, absolute_uri
 from fitbook.tracking import _context
 from fitbook.tracking._backend import Backend, get_tracking_uri, open_backend
 from fitbook.tracking._models import register_model
 from fitbook.tracking._run import RunHandle, new_draft
 from fitbook.tracking._writer import writer
+
+Entry = TypeVar("Entry", Metric, Param, RunTag)
 
 
 class Client:
@@ -51,7 +53,7 @@ class Client:
     def __init__(
         self, tracking_uri: str | None = None, registry_uri: str | None = None, *, create: bool = True
     ) -> None:
-        self.tracking_uri = tracking_uri or registry_uri or get_tracking_uri()
+        self.tracking_uri = absolute_uri(tracking_uri or registry_uri or get_tracking_uri())
         self._create = create
 
     @property
@@ -64,6 +66,7 @@ class Client:
 
     @property
     def _registry(self) -> Registry:
+        writer.flush()  # versions may be among what is still to be written
         return self._backend.registry
 
     def _read(self) -> Store:
@@ -155,7 +158,7 @@ class Client:
         page_token: str | None = None,
     ) -> PagedList[Run]:
         """Find runs, newest first."""
-        ids = [experiment_ids] if isinstance(experiment_ids, (str, int)) else [str(e) for e in experiment_ids]
+        ids = [str(e) for e in listed("experiment_ids", experiment_ids)]
         return self._read().search_runs(ids, filter_string, run_view_type, max_results, order_by, page_token)
 
     def find_runs(self, id_prefix: str, limit: int = 10) -> list[str]:
@@ -172,7 +175,7 @@ class Client:
 
     def delete_run(self, run_id: str) -> None:
         """Mark a run as deleted."""
-        self._store.delete_run(run_id)
+        self._read().delete_run(run_id)
 
     def restore_run(self, run_id: str) -> None:
         """Undo `delete_run`."""
@@ -201,10 +204,11 @@ class Client:
     ) -> None:
         """Write metrics, params and tags in one transaction."""
         values: dict[str, str] = {}
-        for param in params:
+        for param in _entries("params", params, Param):
             if values.setdefault(param.key, param.value) != param.value:
                 raise ParamConflict(run_id, param.key, values[param.key], param.value)
-        self._store.log_batch(run_id, metrics, values, {tag.key: tag.value for tag in tags})
+        noted = {tag.key: tag.value for tag in _entries("tags", tags, RunTag)}
+        self._store.log_batch(run_id, _entries("metrics", metrics, Metric), values, noted)
 
     def log_inputs(self, run_id: str, datasets: Sequence[DatasetInput] = ()) -> None:
         """Note data sets that a run used."""
@@ -280,7 +284,6 @@ class Client:
         page_token: str | None = None,
     ) -> PagedList[RegisteredModel]:
         """Find registered models."""
-        writer.flush()
         return self._registry.search_registered_models(filter_string, max_results, order_by, page_token)
 
     def list_registered_models(
@@ -347,7 +350,6 @@ class Client:
         page_token: str | None = None,
     ) -> PagedList[ModelVersion]:
         """Find versions."""
-        writer.flush()
         return self._registry.search_model_versions(filter_string, max_results, order_by, page_token)
 
     def update_model_version(self, name: str, version: int | str, description: str | None = None) -> ModelVersion:
@@ -398,6 +400,25 @@ def active_experiments(client: Client) -> list[str]:
         token = page.token
         if token is None:
             return ids
+
+
+def listed(what: str, values: Any) -> list[Any]:
+    """Give a list of several, or of the one that was given alone; a text is one, not its characters."""
+    if isinstance(values, (str, int)):
+        return [values]
+    try:
+        return list(values)
+    except TypeError:
+        raise InvalidValue(f"{what} is a {type(values).__name__}; give a list.") from None
+
+
+def _entries(what: str, values: Any, kind: type[Entry]) -> list[Entry]:
+    # MLflow's entities have the same attributes, and are as good.
+    entries = listed(what, values)
+    for entry in entries:
+        if not all(hasattr(entry, name) for name in kind.__slots__):
+            raise InvalidValue(f"log_batch got a {type(entry).__name__} among its {what}; give {kind.__name__}(…).")
+    return entries
 
 
 def _texts(values: Mapping[str, Any] | None) -> dict[str, str]:

@@ -47,25 +47,36 @@ def user_name() -> str:
 
 def context_tags() -> dict[str, str]:
     """Tags that every new run gets."""
-    return dict(_process_tags(tuple(sys.argv[:1]), os.getcwd() if _cwd_exists() else ""))
-
-
-@functools.lru_cache(maxsize=8)
-def _process_tags(argv: tuple[str, ...], cwd: str) -> dict[str, str]:
-    program = argv[0] if argv and argv[0] not in ("", "-c", "-m") else Path(sys.executable).name
-    notebook = "ipykernel" in sys.modules
-    tags = {
-        USER: user_name(),
-        "mlflow.source.name": os.environ.get("JPY_SESSION_NAME", program) if notebook else program,
-        "mlflow.source.type": "NOTEBOOK" if notebook else "LOCAL",
-    }
-    start = Path(program).absolute().parent if os.path.isfile(program) else Path(cwd)
-    commit, branch = _git_head(start)
+    argv, cwd = tuple(sys.argv[:1]), os.getcwd() if _cwd_exists() else ""
+    tags = dict(_process_tags(argv, cwd))
+    # A session can outlive many commits, so this is read for every run.
+    commit, branch = _git_head(_home_of_the_program(argv, cwd))
     if commit:
         tags["mlflow.source.git.commit"] = commit
     if branch:
         tags["mlflow.source.git.branch"] = branch
     return tags
+
+
+@functools.lru_cache(maxsize=8)
+def _process_tags(argv: tuple[str, ...], cwd: str) -> dict[str, str]:
+    program = _program(argv)
+    notebook = "ipykernel" in sys.modules
+    return {
+        USER: user_name(),
+        "mlflow.source.name": os.environ.get("JPY_SESSION_NAME", program) if notebook else program,
+        "mlflow.source.type": "NOTEBOOK" if notebook else "LOCAL",
+    }
+
+
+def _program(argv: tuple[str, ...]) -> str:
+    return argv[0] if argv and argv[0] not in ("", "-c", "-m") else Path(sys.executable).name
+
+
+@functools.lru_cache(maxsize=8)
+def _home_of_the_program(argv: tuple[str, ...], cwd: str) -> Path:
+    program = _program(argv)
+    return Path(program).absolute().parent if os.path.isfile(program) else Path(cwd)
 
 
 def _git_head(start: Path) -> tuple[str, str]:
@@ -88,13 +99,21 @@ def _git_head(start: Path) -> tuple[str, str]:
                     return _commit(place.read_text().strip()), branch
             packed = shared / "packed-refs"
             if packed.is_file():
-                for line in packed.read_text().splitlines():
-                    if line.endswith(" " + ref):
-                        return _commit(line.split()[0]), branch
+                stat = packed.stat()
+                return _packed_commit(packed, (stat.st_mtime_ns, stat.st_size, stat.st_ino), ref), branch
             return "", branch
     except (OSError, UnicodeError):
         pass
     return "", ""
+
+
+@functools.lru_cache(maxsize=8)
+def _packed_commit(packed: Path, _: tuple[int, ...], ref: str) -> str:
+    """Look a ref up in what may be a very long file; read again when the file has changed."""
+    for line in packed.read_text().splitlines():
+        if line.endswith(" " + ref):
+            return _commit(line.split()[0])
+    return ""
 
 
 def _commit(text: str) -> str:

@@ -5,22 +5,45 @@ from __future__ import annotations
 import atexit
 import builtins
 import os
-from collections.abc import Mapping, Sequence
+import sys
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fitbook import _validate, settings
-from fitbook.entities import Dataset, DatasetInput, Experiment, LifecycleStage, Run, RunStatus, ViewType
+from fitbook._log import FitbookWarning
+from fitbook.entities import (
+    Dataset,
+    DatasetInput,
+    Experiment,
+    LifecycleStage,
+    ModelVersion,
+    PagedList,
+    RegisteredModel,
+    Run,
+    RunStatus,
+    ViewType,
+)
 from fitbook.errors import InvalidValue, NotFound, WrongState
+from fitbook.store import absolute_uri
 from fitbook.tracking import _active
-from fitbook.tracking._backend import choose_experiment, current, current_experiment_id, experiment_called
-from fitbook.tracking._client import Client, active_experiments, download
+from fitbook.tracking._backend import (
+    choose_experiment,
+    current,
+    current_experiment_id,
+    experiment_called,
+    get_tracking_uri,
+)
+from fitbook.tracking._client import Client, active_experiments, download, listed
 from fitbook.tracking._models import active_or_new_run
 from fitbook.tracking._run import ActiveRun, RunHandle, new_draft, resume, start
 from fitbook.tracking._writer import writer
 
 if TYPE_CHECKING:
     import pandas as pd
+
+T = TypeVar("T")
 
 # -- experiments -----------------------------------------------------------------------------------------------------
 
@@ -197,20 +220,20 @@ def delete_run(run_id: str) -> None:
 
 
 def search_runs(
-    experiment_ids: Sequence[str] | None = None,
+    experiment_ids: Sequence[str] | str | None = None,
     filter_string: str = "",
     run_view_type: int = ViewType.ACTIVE_ONLY,
     max_results: int = 100_000,
     order_by: Sequence[str] | None = None,
     output_format: str = "pandas",
     search_all_experiments: bool = False,
-    experiment_names: Sequence[str] | None = None,
+    experiment_names: Sequence[str] | str | None = None,
 ) -> pd.DataFrame | list[Run]:
     """Find runs.
 
     Parameters
     ----------
-    experiment_ids, experiment_names : sequence of str, optional
+    experiment_ids, experiment_names : str or sequence of str, optional
         Where to look: the chosen experiment if neither is given.
     filter_string : str, optional
         For instance ``"metrics.accuracy > 0.9 and params.model = 'rf'"``.
@@ -229,6 +252,8 @@ def search_runs(
     ------
     InvalidFilter
         The filter or ordering can't be read; says where.
+    NotFound
+        There is no experiment of a name.
     """
     if output_format not in ("pandas", "list"):
         raise InvalidValue(f"output_format is {output_format!r}; 'pandas' and 'list' are possible.")
@@ -236,23 +261,37 @@ def search_runs(
     if experiment_ids is not None and experiment_names is not None:
         raise InvalidValue("search_runs takes experiment_ids or experiment_names, not both.")
     if experiment_names is not None:
-        found = [client.get_experiment_by_name(name) for name in experiment_names]
-        ids = [experiment.experiment_id for experiment in found if experiment is not None]
+        ids = [_experiment_id(client, name) for name in listed("experiment_names", experiment_names)]
     elif experiment_ids is not None:
-        ids = [str(e) for e in experiment_ids]
+        ids = [str(e) for e in listed("experiment_ids", experiment_ids)]
     else:
         ids = active_experiments(client) if search_all_experiments else [current_experiment_id()]
-    runs: builtins.list[Run] = []
+    runs = _pages(
+        lambda size, token: client.search_runs(ids, filter_string, run_view_type, size, order_by, token), max_results
+    )
+    return runs if output_format == "list" else _frame(runs)
+
+
+def _pages(search: Callable[[int, str | None], PagedList[T]], max_results: int, most: int = 10_000) -> builtins.list[T]:
+    if not isinstance(max_results, int) or max_results < 0:
+        raise InvalidValue(f"max_results is {max_results!r}; give a whole number of at least 0.")
+    found: builtins.list[T] = []
     token: str | None = None
-    while len(runs) < max_results:
-        page = client.search_runs(
-            ids, filter_string, run_view_type, min(10_000, max_results - len(runs)), order_by, token
-        )
-        runs += page
+    while len(found) < max_results:
+        page = search(min(most, max_results - len(found)), token)
+        found += page
         token = page.token
         if token is None:
             break
-    return runs if output_format == "list" else _frame(runs)
+    return found
+
+
+def _experiment_id(client: Client, name: str) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        known = [experiment.name for experiment in client.search_experiments(ViewType.ALL)]
+        raise NotFound("experiment", name, known)
+    return found.experiment_id
 
 
 def _frame(runs: Sequence[Run]) -> pd.DataFrame:
@@ -267,6 +306,45 @@ def _frame(runs: Sequence[Run]) -> pd.DataFrame:
         for key in keys:
             columns[f"{kind}.{key}"] = [getattr(run.data, kind).get(key, missing) for run in runs]
     return pd.DataFrame(columns)
+
+
+# -- registry --------------------------------------------------------------------------------------------------------
+
+
+def search_registered_models(
+    max_results: int | None = None, filter_string: str | None = None, order_by: Sequence[str] | None = None
+) -> list[RegisteredModel]:
+    """Find registered models; all of them if ``max_results`` is not given."""
+    search = Client().search_registered_models
+    return _pages(lambda size, token: search(filter_string, size, order_by, token), _or_all(max_results), 1000)
+
+
+def search_model_versions(
+    max_results: int | None = None, filter_string: str | None = None, order_by: Sequence[str] | None = None
+) -> list[ModelVersion]:
+    """Find versions of registered models; all of them if ``max_results`` is not given."""
+    search = Client().search_model_versions
+    return _pages(lambda size, token: search(filter_string, size, order_by, token), _or_all(max_results), 1000)
+
+
+def get_registry_uri() -> str:
+    """Tell where registered models are kept: where the runs are."""
+    return get_tracking_uri()
+
+
+def set_registry_uri(uri: str | Path | None) -> None:
+    """Accept what MLflow's scripts say, and warn if it is another place than the runs', where the registry stays."""
+    if uri and absolute_uri(uri) != get_tracking_uri():
+        warnings.warn(
+            f"Registered models are kept where the runs are, in {get_tracking_uri()}; set_registry_uri({str(uri)!r}) "
+            "changes nothing. set_tracking_uri() chooses the place of both.",
+            FitbookWarning,
+            stacklevel=2,
+        )
+
+
+def _or_all(max_results: int | None) -> int:
+    return sys.maxsize if max_results is None else max_results
 
 
 # -- logging to the active run, which is begun if there is none ------------------------------------------------------
@@ -417,7 +495,7 @@ def download_artifacts(
         head, _, rest = artifact_uri.removeprefix("runs:/").partition("/")
         if not artifact_uri.startswith("runs:/") or not head:
             raise InvalidValue(f"The artifact URI {artifact_uri!r} is not like runs:/<run_id>/<path>.")
-        run_id, artifact_path = head, rest
+        run_id, artifact_path = head, rest.rstrip("/")
     return download(_target(run_id), artifact_path, dst_path)
 
 

@@ -200,7 +200,7 @@ def register_model(
         The URI or the name breaks a rule.
     """
     backend = readable()
-    place = _place(backend, parse(model_uri))
+    place = _place(backend, _parsed(model_uri))
     folder = _folder(backend, place)
     if not (folder / "MLmodel").is_file():
         raise NotFound("model", str(model_uri), hint="The folder holds no MLmodel file.")
@@ -211,11 +211,17 @@ def register_model(
 
 def local_folder(model_uri: str | Path) -> Path:
     """Give the local folder of a model, by any kind of model URI."""
-    uri = parse(model_uri)
+    uri = _parsed(model_uri)
     if isinstance(uri, PathUri):
         return uri.path
     backend = readable()
     return _folder(backend, _place(backend, uri))
+
+
+def _parsed(model_uri: str | Path) -> ModelUri:
+    if isinstance(model_uri, str) and model_uri.startswith(("runs:", "models:")):
+        model_uri = model_uri.rstrip("/")  # as shells complete folders
+    return parse(model_uri)
 
 
 def _place(backend: Backend, uri: ModelUri, through: int = 0) -> RunUri | PathUri:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -117,3 +118,25 @@ def test_a_setting_that_does_not_parse_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("FITBOOK_SQLITE_TIMEOUT", "soon")
     with pytest.raises(InvalidValue, match="FITBOOK_SQLITE_TIMEOUT is 'soon'; expected a number"):
         current()
+
+
+def test_the_default_place_is_that_of_its_first_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FITBOOK_TRACKING_URI")
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path)
+    first = get_tracking_uri()
+    monkeypatch.chdir(tmp_path / "sub")
+    assert get_tracking_uri() == first == (tmp_path / "fitbook-runs").as_uri()
+    monkeypatch.setenv("FITBOOK_TRACKING_URI", "other")
+    assert get_tracking_uri() == (tmp_path / "sub" / "other").as_uri()
+
+
+def test_a_tracking_uri_is_text_or_a_path(tmp_path: Path) -> None:
+    before = get_tracking_uri()
+    set_tracking_uri(tmp_path / "other")
+    set_tracking_uri(None)
+    assert get_tracking_uri() == before
+    wrong: Any
+    for wrong in (3, 0, False, b"x", ["x"]):
+        with pytest.raises(InvalidValue, match="give a text or a Path"):
+            set_tracking_uri(wrong)

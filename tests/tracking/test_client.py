@@ -205,3 +205,29 @@ def test_every_public_verb_says_what_it_does() -> None:
     for name, verb in inspect.getmembers(Client, inspect.isfunction):
         if not name.startswith("_"):
             assert verb.__doc__, name
+
+
+def test_the_registry_waits_for_what_is_still_to_be_written(client: Client) -> None:
+    client.create_registered_model("m")
+    writer.later(lambda: client._backend.registry.create_model_version("m", "runs:/0/m") and None)
+    client.set_registered_model_alias("m", "champion", 1)
+    assert client.get_model_version_by_alias("m", "champion").version == 1
+
+
+@pytest.mark.parametrize("entries", [{"metrics": [("a", 1)]}, {"params": [("a", "1")]}, {"tags": ["a"]}, {"tags": 1.5}])
+def test_what_is_no_entry_of_a_batch_is_refused(client: Client, entries: Any) -> None:
+    run_id = client.create_run("0").info.run_id
+    with pytest.raises(InvalidValue, match="give"):
+        client.log_batch(run_id, **entries)
+
+
+def test_a_client_stays_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    clients = [Client("rel"), Client("sqlite:///rel.db")]
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path / "sub")
+    for client in clients:
+        client.create_run("0")
+    assert (tmp_path / "rel" / "fitbook.db").is_file()
+    assert (tmp_path / "rel.db").is_file()
+    assert list((tmp_path / "sub").iterdir()) == []

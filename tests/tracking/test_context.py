@@ -127,6 +127,19 @@ def test_the_tags_of_the_surroundings(repo: Path, monkeypatch: pytest.MonkeyPatc
     }
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_commit_during_the_session_shows(repo: Path, monkeypatch: pytest.MonkeyPatch, packed: bool) -> None:
+    (repo / "train.py").write_text("")
+    monkeypatch.setattr(sys, "argv", [str(repo / "train.py")])
+    for _ in range(2):
+        _git(repo, "commit", "-q", "--allow-empty", "-m", "more")
+        if packed:
+            _git(repo, "pack-refs", "--all")
+        assert _context.context_tags()["mlflow.source.git.commit"] == _git(repo, "rev-parse", "HEAD")
+    _git(repo, "checkout", "-q", "-b", "other")
+    assert _context.context_tags()["mlflow.source.git.branch"] == "other"
+
+
 def test_the_tags_are_a_copy() -> None:
     _context.context_tags()["mlflow.user"] = "changed"
     assert _context.context_tags()["mlflow.user"] != "changed"

@@ -264,7 +264,9 @@ def test_where_to_search(three: list[str]) -> None:
     assert names() == "d"
     assert names(experiment_ids=["0"]) == names(experiment_names=["Default"]) == "abc"
     assert names(experiment_ids=["0", made.experiment_id]) == names(search_all_experiments=True) == "abcd"
-    assert names(experiment_names=["e", "none"]) == "d"
+    assert names(experiment_names=["e"]) == names(experiment_names="e") == "d"
+    with pytest.raises(NotFound, match="No experiment 'none'"):
+        names(experiment_names=["e", "none"])
     assert names(experiment_names=[]) == names(experiment_ids=[]) == ""
     with pytest.raises(InvalidValue, match="not both"):
         fitbook.search_runs(experiment_ids=["0"], experiment_names=["e"])
@@ -339,3 +341,40 @@ def test_tags_of_a_new_run_are_a_dictionary() -> None:
     with pytest.raises(InvalidValue, match="got a list; give a dictionary"):
         fitbook.start_run(tags=["a"])  # type: ignore[arg-type]
     assert fitbook.active_run() is None
+
+
+def test_one_experiment_id_is_one_and_not_its_digits() -> None:
+    for number in range(1, 13):
+        fitbook.create_experiment(f"e{number}")
+    for number in ("1", "12"):
+        with fitbook.start_run(experiment_id=number, run_name=number):
+            pass
+    found = fitbook.search_runs(experiment_ids="12", output_format="list")
+    assert [run.info.run_name for run in found] == ["12"]
+
+
+@pytest.mark.parametrize("wrong", ["3", 1.5, -1, None])
+def test_the_number_of_results_is_a_whole_number(wrong: Any) -> None:
+    with pytest.raises(InvalidValue, match="max_results is"):
+        fitbook.search_runs(max_results=wrong)
+
+
+def test_the_registry_is_where_the_runs_are(tmp_path: Path) -> None:
+    client = fitbook.Client()
+    for name in ("a", "b"):
+        client.create_registered_model(name)
+    client.create_model_version("a", "runs:/0/m")
+    assert [model.name for model in fitbook.search_registered_models(order_by=["name DESC"])] == ["b", "a"]
+    assert [model.name for model in fitbook.search_registered_models(1, "name = 'a'")] == ["a"]
+    assert [version.version for version in fitbook.search_model_versions(filter_string="name = 'a'")] == [1]
+    assert fitbook.get_registry_uri() == fitbook.get_tracking_uri()
+    fitbook.set_registry_uri(fitbook.get_tracking_uri())
+    fitbook.set_registry_uri("")
+    with pytest.warns(fitbook.FitbookWarning, match="changes nothing"):
+        fitbook.set_registry_uri(tmp_path / "elsewhere")
+
+
+def test_a_slash_at_the_end_of_an_artifact_uri() -> None:
+    with fitbook.start_run() as run:
+        fitbook.log_text("x", "folder/a.txt")
+    assert Path(fitbook.download_artifacts(f"runs:/{run.info.run_id}/folder/")).name == "folder"

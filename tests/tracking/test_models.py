@@ -295,6 +295,12 @@ def test_a_damaged_model_is_named(info: ModelInfo) -> None:
         get_model_info(info.model_uri)
 
 
+def test_a_slash_at_the_end_of_a_model_uri(info: ModelInfo) -> None:
+    assert get_model_info(f"{info.model_uri}/").model_id == info.model_id
+    assert fitbook.register_model(f"{info.model_uri}/", "slashed").source == info.model_uri
+    assert get_model_info("models:/slashed/1/").model_id == info.model_id
+
+
 # -- freezing first, writing later -----------------------------------------------------------------------------------
 
 

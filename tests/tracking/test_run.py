@@ -292,6 +292,7 @@ def test_a_deleted_run_gets_no_files(run: ActiveRun, tmp_path: Path) -> None:
             log()
     assert [file.path for file in run.list_artifacts()] == ["a.txt"]
     assert _read(run, "a.txt") == "before"
+    fitbook.tracking.Client().restore_run(run.run_id)
 
 
 def test_bad_tables_are_refused(run: ActiveRun) -> None:
