@@ -54,7 +54,8 @@ class quietly:
         logger.debug("%s failed", self.doing, exc_info=error)
         if settings.DEBUG.get():
             traceback.print_exception(error)
-        say(f"{self.doing} failed, so that part was not recorded: {told(error).partition(chr(10))[0]}", once=self.doing)
+        first_line = told(error).partition("\n")[0]
+        say(f"{self.doing} failed, so that part was not recorded: {first_line}", once=(self.doing, first_line))
         return True
 
 
@@ -63,12 +64,12 @@ def told(error: BaseException) -> str:
     return "".join(traceback.format_exception_only(error)).strip()
 
 
-def say(message: str, *, once: str | None = None) -> None:
-    """Warn the user, at the line of theirs that led here; only the first time for each text in ``once``."""
-    key = once or message
-    if _silent or key in _said:
+def say(message: str, *, once: str | tuple[str, ...] = ()) -> None:
+    """Warn the user, at the line of theirs that led here; not if any of the texts in ``once`` was said before."""
+    keys = {once} if isinstance(once, str) else set(once or (message,))
+    if _silent or keys & _said:
         return
-    _said.add(key)
+    _said.update(keys)
     message = f"fitbook: {message}"
     try:
         warnings.warn(message, FitbookWarning, stacklevel=_depth_of_user_code())
