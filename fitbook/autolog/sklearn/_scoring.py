@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import dis
 import functools
 import inspect
+import itertools
 import json
 import numbers
 import sys
 import threading
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from contextvars import Token
-from types import FrameType
+from dataclasses import dataclass, field
+from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
 from fitbook import _validate, settings
-from fitbook.autolog._guard import RECORDED, inside, is_library, quietly, suppressed
+from fitbook._log import logger
+from fitbook.autolog._guard import RECORDED, inside, is_library, quietly, say, suppressed
 from fitbook.autolog._session import Hook
 from fitbook.autolog.sklearn import _links
 from fitbook.autolog.sklearn._links import Prediction
+from fitbook.errors import NotFound, StoreUnavailable
 from fitbook.tracking._backend import patience
-from fitbook.tracking._run import RunHandle
+from fitbook.tracking._run import RunHandle, now_ms
 
 if TYPE_CHECKING:
     from fitbook.autolog._integration import Integration
@@ -27,22 +33,40 @@ if TYPE_CHECKING:
 UNKNOWN_DATA = "unknown_dataset"
 
 # The parameters in which metrics take predictions.
-_PREDICTION_NAMES = ("y_pred", "y_score", "y_proba", "y_prob", "pred_decision", "labels_pred", "labels", "y2")
+_PREDICTION_NAMES = frozenset(
+    {"y_pred", "y_score", "y_proba", "y_prob", "pred_decision", "labels_pred", "labels", "y2"}
+)
+_TRUTH_NAMES = frozenset({"y_true", "labels_true", "y1"})
 # Whose frames stand between a metric and its caller.
 _VALIDATION = ("sklearn.utils._param_validation", "sklearn.utils.validation")
 _MAX_FILE_ELEMENTS = 100_000
+_MAX_WRITTEN = 4096
+
+Mark = tuple[object, ...]
 
 _lock = threading.Lock()
-_written: dict[tuple[str, str], list[float]] = {}
+
+
+@dataclass(slots=True)
+class _Written:
+    """How many evaluations there are under one name, and the last ones."""
+
+    count: int = 0
+    marks: deque[Mark] = field(default_factory=lambda: deque(maxlen=100))
+
+
+_written: OrderedDict[tuple[str, str, str], _Written] = OrderedDict()
+_pending: set[Mark] = set()
 
 
 class PredictHook(Hook):
     """Notes what recorded models predict."""
 
-    __slots__ = ("_integration",)
+    __slots__ = ("_integration", "_method")
 
-    def __init__(self, integration: Integration) -> None:
+    def __init__(self, integration: Integration, method: str) -> None:
         self._integration = integration
+        self._method = method
 
     def note(self, estimator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         """Remember where a prediction came from, if it was made by the user's own code."""
@@ -52,8 +76,7 @@ class PredictHook(Hook):
             run = _links.run_of(estimator)
             caller = sys._getframe(2)
             if run is not None and _is_user_code(caller):
-                data = args[0] if args else next(iter(kwargs.values()), None)
-                _links.note_prediction(result, Prediction(run, _name_of(data, caller)))
+                _links.note_prediction(result, Prediction(run, _name_of(args, kwargs, caller, self._method)))
 
 
 class ScoreHook(Hook):
@@ -95,13 +118,14 @@ class Scoring:
         with quietly("recording a score"):
             caller = sys._getframe(2)
             if _is_user_code(caller) and _is_number(result):
-                data = args[0] if args else kwargs.get("X")
-                _write_number(self._run, f"{type(estimator).__name__}_score", _name_of(data, caller), float(result))
+                data_name = _name_of(args, kwargs, caller, "score")
+                given = {**{str(position): value for position, value in enumerate(args)}, **kwargs}
+                _write_number(self._run, f"{type(estimator).__name__}_score", data_name, given, float(result))
 
 
 def hook_predict(original: Callable[..., Any], integration: Integration) -> Callable[..., Any]:
     """Wrap a predicting method so that metrics of what it returns find their run."""
-    hook = PredictHook(integration)
+    hook = PredictHook(integration, original.__name__)
 
     @functools.wraps(original)
     def predict(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -158,9 +182,10 @@ def hook_metric(original: Callable[..., Any], integration: Integration) -> Calla
         with quietly(f"recording {name}"):
             caller = _past_validation(sys._getframe(1))
             if caller is not None and _is_user_code(caller):
-                prediction = _prediction_among(args, kwargs)
+                arguments = _arguments(original, args, kwargs)
+                prediction = _prediction_among(arguments)
                 if prediction is not None:
-                    _write(prediction, name, kwargs, result)
+                    _write(prediction, name, arguments, result)
         return result
 
     return metric
@@ -170,28 +195,38 @@ def _wanted(integration: Integration) -> bool:
     return integration.config is not None and integration.config.log_post_training_metrics
 
 
-def _prediction_among(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Prediction | None:
-    candidates = [kwargs[name] for name in _PREDICTION_NAMES if name in kwargs]
-    # The second argument is the prediction nearly everywhere, and the first one in hand-made orders.
-    candidates += [*args[1:2], *args[:1]]
-    for values in candidates:
-        found = _links.find_prediction(values)
-        if found is not None:
-            return found
+def _arguments(metric: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    return {**dict(zip(_parameters(metric), args, strict=False)), **kwargs}
+
+
+@functools.lru_cache(maxsize=256)
+def _parameters(metric: Callable[..., Any]) -> tuple[str, ...]:
+    return tuple(inspect.signature(metric).parameters)
+
+
+def _prediction_among(arguments: Mapping[str, Any]) -> Prediction | None:
+    """The prediction that a metric was given; what is true never counts, it equals that of every perfect model."""
+    # Beside X, labels are what a clustering has found; elsewhere they are a list of the classes.
+    names = _PREDICTION_NAMES if "X" in arguments else _PREDICTION_NAMES - {"labels"}
+    others = arguments.keys() - names - _TRUTH_NAMES
+    for name in sorted(arguments, key=others.__contains__):
+        if name not in _TRUTH_NAMES:
+            found = _links.find_prediction(arguments[name], by_content=name in names)
+            if found is not None:
+                return found
     return None
 
 
-def _write(prediction: Prediction, name: str, kwargs: dict[str, Any], result: Any) -> None:
-    average = kwargs.get("average")
-    if isinstance(average, str) and average != "binary":
-        name = f"{name}_{average}"
+def _write(prediction: Prediction, name: str, arguments: Mapping[str, Any], result: Any) -> None:
     if _is_number(result):
-        _write_number(prediction.run, name, prediction.data_name, float(result))
+        _write_number(prediction.run, name, prediction.data_name, arguments, float(result))
         return
     text = _as_text(result)
-    if text is not None:
-        ending = "txt" if isinstance(result, str) else "json"
-        path = f"{name}_{_validate.safe_key(prediction.data_name)}.{ending}"
+    if text is None:
+        return
+    taken = _take(prediction.run, name, prediction.data_name, (*_told(arguments), hash(text)))
+    if taken is not None:
+        path = f"{_validate.safe_key(taken)}.{'txt' if isinstance(result, str) else 'json'}"
         prediction.run.soon(lambda: _write_file(prediction.run, text, path), len(text))
 
 
@@ -200,16 +235,69 @@ def _write_file(run: RunHandle, text: str, path: str) -> None:
         run.log_text(text, path)
 
 
-def _write_number(run: RunHandle, name: str, data_name: str, value: float) -> None:
-    """Log under ``name_data``; another value of the same name gets ``-2`` and so on, the same value is there already."""
-    with _lock:
-        before = _written.setdefault((run.run_id, f"{name}_{data_name}"), [])
-        if value in before:
+def _write_number(run: RunHandle, name: str, data_name: str, arguments: Mapping[str, Any], value: float) -> None:
+    """Log under ``name_data``; the next evaluation under that name gets ``-2`` and so on, the same one is there already."""
+    mark = (*_told(arguments), value)
+    taken = _take(run, name, data_name, mark)
+    if taken is None:
+        return
+    key, moment = _validate.safe_key(taken), now_ms()
+    if not _pending:
+        try:
+            with suppressed(), patience(settings.AUTOLOG_STORE_TIMEOUT.get()):
+                run.log_metric(key, value, timestamp=moment)
             return
-        before.append(value)
-        number = "" if len(before) == 1 else f"-{len(before)}"
-    with suppressed(), patience(settings.AUTOLOG_STORE_TIMEOUT.get()):
-        run.log_metric(_validate.safe_key(f"{name}{number}_{data_name}"), value)
+        except StoreUnavailable:
+            say("the store is busy; this metric will be written when it is free", once="busy store")
+        except NotFound:
+            logger.debug("%s waits for its run, which may itself be waiting for a busy store", key)
+        except BaseException:
+            _forget(run, name, data_name, mark)
+            raise
+
+    def write() -> None:
+        try:
+            with suppressed(), quietly(f"writing {key}") as guard:
+                run.log_metric(key, value, timestamp=moment)
+            if guard.failed is not None:
+                _forget(run, name, data_name, mark)
+        finally:
+            _pending.discard(mark)
+
+    _pending.add(mark)  # one wait is enough: until the store is free, what comes next queues up behind
+    run.soon(write)
+
+
+def _take(run: RunHandle, name: str, data_name: str, mark: Mark) -> str | None:
+    """Choose the name of a new evaluation; None if this very one is there already."""
+    with _lock:
+        written = _written.setdefault((run.run_id, name, data_name), _Written())
+        _written.move_to_end((run.run_id, name, data_name))
+        while len(_written) > _MAX_WRITTEN:
+            _written.popitem(last=False)
+        if mark in written.marks:
+            return None
+        written.marks.append(mark)
+        written.count += 1
+        number = "" if written.count == 1 else f"-{written.count}"
+    return f"{name}{number}_{data_name}"
+
+
+def _forget(run: RunHandle, name: str, data_name: str, mark: Mark) -> None:
+    """What was not accepted may come again."""
+    with _lock:
+        written = _written.get((run.run_id, name, data_name))
+        if written is not None and mark in written.marks:
+            written.marks.remove(mark)
+
+
+def _told(arguments: Mapping[str, Any]) -> Mark:
+    """What a metric was given, to know it again: data by its content, and unlike anything else if it can't be read."""
+    told: list[object] = []
+    for name, value in arguments.items():
+        plain = value is None or type(value) in (bool, int, float, str)
+        told += [name, value if plain else _links.same_data(value) or object()]
+    return tuple(told)
 
 
 def _as_text(result: Any) -> str | None:
@@ -239,21 +327,48 @@ def _past_validation(frame: FrameType | None) -> FrameType | None:
     return frame
 
 
-def _name_of(data: Any, frame: FrameType) -> str:
-    """What the calling code calls this object; the metric's name ends with it, as MLflow's does."""
-    if data is None:
+def _name_of(args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType, method: str) -> str:
+    """What the calling code calls the data; the metric's name ends with it, as MLflow's does."""
+    given = [*args, *kwargs.values()]
+    position = 0 if args else next((i for i, name in enumerate(kwargs) if name == "X"), 0)
+    if len(given) <= position or given[position] is None:
         return UNKNOWN_DATA
-    variables = frame.f_locals
-    try:
-        return _name_in(variables, data) or _name_in(frame.f_globals, data) or UNKNOWN_DATA
-    finally:
-        # Before Python 3.13 a function's f_locals is a copy that the frame keeps, and all values in it alive. Who has
-        # called locals() holds the very same copy.
-        is_copy = isinstance(variables, dict) and variables is not frame.f_globals
-        if is_copy and frame.f_code.co_flags & inspect.CO_OPTIMIZED and sys.getrefcount(variables) <= 3:
-            variables.clear()
+    if sys.version_info < (3, 13) and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+        # Reading f_locals of a function would here change the dict that its own locals() has returned.
+        names = _names_in_call(frame.f_code, frame.f_lasti, method)
+        name = names[position] if len(names) == len(given) else None
+    else:
+        name = _name_in(frame.f_locals, given[position])
+    return name or _name_in(frame.f_globals, given[position]) or UNKNOWN_DATA
 
 
 def _name_in(variables: Mapping[str, Any], data: Any) -> str | None:
     found = (name for name, value in list(variables.items()) if value is data and not name.startswith("_"))
     return next(found, None)
+
+
+@functools.lru_cache(maxsize=1024)
+def _names_in_call(code: CodeType, offset: int, method: str) -> tuple[str | None, ...]:
+    """The variables that ``….method(a, b=c)`` gives, None for other expressions; empty if no such call is there.
+
+    Reads backwards: the instructions of one argument are those that leave one more value on the stack.
+    """
+    before = list(itertools.takewhile(lambda one: one.offset <= offset, dis.get_instructions(code)))
+    if not before or before[-1].opname != "CALL":
+        return ()
+    wanted, names, depth, length = before[-1].arg or 0, list[str | None](), 0, 0
+    chosen = False
+    for opname in ("CALL", "PRECALL", "KW_NAMES"):
+        if before and before[-1].opname == opname:
+            chosen |= before.pop().is_jump_target
+    while before and len(names) < wanted:
+        one = before.pop()
+        if chosen or one.is_jump_target:  # a condition chooses between expressions
+            return ()
+        depth, length = depth + dis.stack_effect(one.opcode, one.arg), length + 1
+        if depth == 1:
+            is_variable = length == 1 and one.opname.startswith(("LOAD_FAST", "LOAD_DEREF"))
+            names.append(one.argval if is_variable and not one.argval.startswith("_") else None)
+            depth = length = 0
+    called = before and before[-1].opname in ("LOAD_METHOD", "LOAD_ATTR") and before[-1].argval == method
+    return tuple(reversed(names)) if called else ()

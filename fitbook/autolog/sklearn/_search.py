@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -48,14 +49,14 @@ def search_result(search: Any, max_children: int | None = None) -> SearchResult 
     max_children : int, optional
         So many of the best candidates only; all of them if not given.
     """
-    results = getattr(search, "cv_results_", None)
+    results = _attribute(search, "cv_results_")
     if not isinstance(results, Mapping) or "params" not in results:
         return None
-    found = SearchResult(table=_table(results), best_estimator=getattr(search, "best_estimator_", None))
-    best_score = getattr(search, "best_score_", None)
+    found = SearchResult(table=_table(results), best_estimator=_attribute(search, "best_estimator_"))
+    best_score = _attribute(search, "best_score_")
     if best_score is not None:
         found.metrics["best_cv_score"] = float(best_score)
-    best_index = getattr(search, "best_index_", None)
+    best_index = _attribute(search, "best_index_")
     if best_index is not None:
         found.tags["fitbook.best_candidate"] = str(best_index)
         chosen = results["params"][best_index]
@@ -63,14 +64,19 @@ def search_result(search: Any, max_children: int | None = None) -> SearchResult 
     for name, values in _numbers(results).items():
         if best_index is not None and name.startswith(("mean_test", "std_test")):
             found.metrics[f"best_{name}"] = float(values[best_index])
-    found.children = _children(search, results, best_index, max_children)
+    found.children = _children(_attribute(search, "estimator"), results, best_index, max_children)
     return found
 
 
+def _attribute(estimator: Any, name: str) -> Any:
+    """An attribute as it is stored; any other look-up could run code of the user's: a property, or ``__getattr__``."""
+    found = inspect.getattr_static(estimator, name, None)
+    return None if hasattr(type(found), "__get__") else found
+
+
 def _children(
-    search: Any, results: Mapping[str, Any], best_index: int | None, max_children: int | None
+    estimator: Any, results: Mapping[str, Any], best_index: int | None, max_children: int | None
 ) -> list[Candidate]:
-    estimator = getattr(search, "estimator", None)
     shared = {_validate.safe_key(key): value for key, value in params(estimator).items()}
     tags = {"estimator_name": type(estimator).__name__, "estimator_class": class_name(estimator)}
     columns = {name: values.tolist() for name, values in _numbers(results).items()}

@@ -136,3 +136,32 @@ def test_threads_do_not_disturb_each_other() -> None:
     for thread in threads:
         thread.join()
     assert failed == []
+
+
+@pytest.mark.parametrize("dtype", [object, "<U6", "<U30"])
+@pytest.mark.parametrize(
+    "same", [lambda p: p.copy(), list, lambda p: pd.Series(p.tolist()), lambda p: p.astype(object)]
+)
+def test_a_copy_of_predicted_strings_is_known_again(dtype: Any, same: Any) -> None:
+    values = np.array(["first", "other"] * 10).astype(dtype)
+    note_prediction(values, Prediction(run(1), "X"))
+    assert find_prediction(same(values)) is not None
+    assert find_prediction(same(values), by_content=False) is None
+    assert find_prediction(values, by_content=False) is not None
+    assert find_prediction(same(values[::-1].copy())) is None
+
+
+def test_equal_strings_or_other_objects_are_not_taken_for_copies() -> None:
+    for values in (["yes"] * 20, ["a", "b"] * 3, [None, "a"] * 10, [1, "a"] * 10, [(1,), (2,)] * 10):
+        array = np.empty(len(values), object)
+        array[:] = values
+        note_prediction(array, Prediction(run(1), "X"))
+        assert find_prediction(array.copy()) is None
+
+
+def test_nobody_s_attributes_are_asked() -> None:
+    class Theirs:
+        def __getattr__(self, name: str) -> Any:
+            raise RuntimeError(name)
+
+    assert find_prediction(Theirs()) is None

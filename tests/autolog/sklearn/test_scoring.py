@@ -1,24 +1,32 @@
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import pytest
 import sklearn.metrics
+from sklearn.cluster import KMeans
+from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import accuracy_score, classification_report, f1_score, make_scorer, roc_auc_score, roc_curve
 from sklearn.metrics import confusion_matrix as imported_before_autolog
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import fitbook
+from fitbook._log import FitbookWarning
+from fitbook.autolog.sklearn import _scoring
 from fitbook.entities import Run
+from fitbook.errors import StoreUnavailable
+from fitbook.tracking._run import RunHandle
 
 Runs = Callable[[], list[Run]]
 
@@ -54,7 +62,7 @@ def test_metrics_of_a_prediction_do_too_however_they_were_imported(data: Any, fi
     p = fitted.predict(X_test)
     values = {
         "accuracy_score_X_test": accuracy_score(y_test, p),
-        "f1_score_macro_X_test": f1_score(y_pred=p, y_true=y_test, average="macro"),
+        "f1_score_X_test": f1_score(y_pred=p, y_true=y_test, average="macro"),
         "balanced_accuracy_score_X_test": sklearn.metrics.balanced_accuracy_score(y_test, p),
         "roc_auc_score_X_test": roc_auc_score(y_test, fitted.predict_proba(X_test)[:, 1]),
         "log_loss_X_test": sklearn.metrics.log_loss(y_test, fitted.predict_proba(X_test)),
@@ -185,3 +193,146 @@ def test_newer_metrics(data: Any, fitted: Any, runs: Runs, files: Any, name: str
     metric(data[1], fitted.predict_proba(data[0])[:, 1])
     (run,) = runs()
     assert any(key.startswith(name) for key in (*run.data.metrics, *files(run.info.run_id)))
+
+
+def test_a_metric_of_somebody_else_s_prediction_is_not_this_model_s(data: Any, on: None, after: Any) -> None:
+    X, y = data
+    perfect = KNeighborsClassifier(1).fit(X, y).predict(X)
+    assert (perfect == y).all()
+    guess = np.random.default_rng(1).integers(0, 2, len(y))
+    accuracy_score(y, guess)
+    accuracy_score(y_true=y, y_pred=guess)
+    sklearn.metrics.adjusted_rand_score(y, guess)
+    sklearn.metrics.cohen_kappa_score(y, guess)
+    accuracy_score(perfect, guess)
+    confusion_matrix_labels = perfect.copy()
+    f1_score(y, guess, labels=confusion_matrix_labels[:10], average="macro")
+    assert after() == {}
+
+
+def test_metrics_of_a_clustering_know_its_labels(data: Any, on: None, after: Any) -> None:
+    X, y = data
+    p = KMeans(2, n_init=1, random_state=0).fit(X).predict(X)
+    assert after() == {}
+    values = {
+        "silhouette_score_X": sklearn.metrics.silhouette_score(X, p.copy()),
+        "adjusted_rand_score_X": sklearn.metrics.adjusted_rand_score(y, p.copy()),
+    }
+    assert after() == values
+
+
+def test_a_metric_for_a_busy_store_is_written_when_it_is_free(
+    data: Any, fitted: Any, after: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, y = data
+    p = fitted.predict(X)
+    after()
+    asked: list[str] = []
+    log_metric = RunHandle.log_metric
+
+    def busy_at_first(self: RunHandle, key: str, *args: Any, **kwargs: Any) -> None:
+        asked.append(key)
+        if len(asked) == 1:
+            raise StoreUnavailable("locked")
+        log_metric(self, key, *args, **kwargs)
+
+    monkeypatch.setattr(RunHandle, "log_metric", busy_at_first)
+    with pytest.warns(FitbookWarning, match="store is busy"):
+        value = accuracy_score(y, p)
+    assert accuracy_score(y, p) == value
+    assert after() == {"accuracy_score_X": value}
+    assert asked == ["accuracy_score_X"] * 2
+
+
+@pytest.mark.swallows
+def test_a_metric_that_was_refused_may_come_again(
+    data: Any, fitted: Any, after: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, y = data
+    p = fitted.predict(X)
+    with monkeypatch.context() as broken, pytest.warns(FitbookWarning, match="recording accuracy_score failed"):  # noqa: PT031
+        broken.setattr(RunHandle, "log_metric", lambda *args, **kwargs: 1 / 0)
+        value = accuracy_score(y, p)
+    assert after() == {}
+    assert accuracy_score(y, p) == value
+    assert list(after().values()) == [value]
+
+
+def test_locals_can_be_gone_through_while_predicting(data: Any, fitted: Any) -> None:
+    def program(model: Any, held_out: Any) -> None:
+        for value in locals().values():
+            model.predict(held_out)
+            model.score(held_out, value[:, 0] > 0) if value is held_out else None
+
+    program(fitted, data[0])
+
+
+def test_the_data_s_name_is_read_from_the_call(data: Any, fitted: Any, after: Any) -> None:
+    def names(model: Any, held_out: Any, truth: Any, weights: Any = None) -> None:
+        model.score(held_out, truth, sample_weight=weights)
+        model.score(y=truth, X=held_out)
+        model.score(held_out[:50], truth[:50])
+        model.score(held_out[:40] if len(truth) else truth, truth[:40])
+        accuracy_score(truth[:30], next(map(model.predict, [held_out[:30]])))
+        for part in (held_out[:20], held_out[20:40]):
+            accuracy_score(truth[:20], model.predict(X=part))
+        _ = (lambda: held_out)()  # a variable that an inner function shares
+
+    names(fitted, *data)
+    assert set(after()) == {
+        "LogisticRegression_score_held_out",
+        "LogisticRegression_score-2_held_out",
+        "LogisticRegression_score_unknown_dataset",
+        "LogisticRegression_score-2_unknown_dataset",
+        "accuracy_score_unknown_dataset",
+        "accuracy_score_part",
+        "accuracy_score-2_part",
+    }
+
+
+@pytest.mark.parametrize("same", [lambda p: p.copy(), list, pd.Series, lambda p: pd.Series(p, dtype="category")])
+@pytest.mark.parametrize("dtype", [str, object])
+def test_copies_of_predicted_strings_count(data: Any, on: None, after: Any, same: Any, dtype: Any) -> None:
+    X, y = data[0], np.where(data[1], "positive", "no").astype(dtype)
+    value = accuracy_score(y, same(LogisticRegression().fit(X, y).predict(X)))
+    assert after() == {"accuracy_score_X": value}
+
+
+def test_each_array_of_a_prediction_counts(data: Any, on: None, after: Any) -> None:
+    X, y = data
+    mean, _ = GaussianProcessRegressor().fit(X, y).predict(X, return_std=True)
+    value = sklearn.metrics.r2_score(y, mean)
+    assert after() == {"r2_score_X": value}
+
+
+def test_equal_values_of_different_data_are_different_evaluations(data: Any, on: None, after: Any) -> None:
+    X, y = data
+    model = KNeighborsClassifier(1).fit(X, y)
+
+    def evaluate(part: Any, truth: Any) -> None:
+        accuracy_score(truth, model.predict(part))
+        model.score(part, truth)
+
+    for start in (0, 20, 40, 0):
+        evaluate(X[start : start + 20], y[start : start + 20])
+    names = ("accuracy_score", "KNeighborsClassifier_score")
+    assert after() == {f"{name}{number}_part": 1.0 for name in names for number in ("", "-2", "-3")}
+
+
+def test_another_average_is_another_evaluation(data: Any, fitted: Any, after: Any) -> None:
+    X, y = data
+    p = fitted.predict(X)
+    values = [f1_score(y, p, average=average) for average in ("macro", "weighted", "macro")]
+    assert after() == {"f1_score_X": values[0], "f1_score-2_X": values[1]}
+
+
+def test_what_is_written_is_not_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_scoring, "_written", OrderedDict())
+    monkeypatch.setattr(_scoring, "_MAX_WRITTEN", 10)
+    run = RunHandle(cast("Any", None), "0" * 32)
+    for number in range(300):
+        assert _scoring._take(run, "a", f"X{number}", (number,)) == f"a_X{number}"
+        assert _scoring._take(run, "a", f"X{number}", (number,)) is None
+        _scoring._take(run, "b", "X", (number,))
+    assert len(_scoring._written) == 10
+    assert len(_scoring._written[run.run_id, "b", "X"].marks) == 100

@@ -181,3 +181,20 @@ def test_the_table_has_a_row_for_each_candidate_whatever_is_in_the_grid(data: An
     (tmp_path / "t.csv").write_text(found.table.to_csv())
     table = pd.read_csv(tmp_path / "t.csv", keep_default_na=False)
     assert table["param_class_weight"].tolist() == ["None", "{0: 1.0, 1: 2.0}"]
+
+
+def test_reading_an_estimator_runs_nothing_of_its_own() -> None:
+    class Theirs:
+        def __getattr__(self, name: str) -> Any:
+            raise RuntimeError(name)
+
+        @property
+        def cv_results_(self) -> Any:
+            raise RuntimeError("a property")
+
+    class Delegating:
+        def __getattr__(self, name: str) -> Any:
+            raise RuntimeError(name)
+
+    assert search_result(Theirs()) is None
+    assert search_result(Delegating()) is None
