@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -55,7 +56,9 @@ def open_store(uri: str | Path, *, create: bool = True) -> SqlStore:
                 "a script that records something makes one."
             )
         _prepare_directory(folder)
-    return SqlStore(Database.of_file(database), (folder / "artifacts").as_uri())
+    return SqlStore(
+        Database.of_file(database, prepare=partial(_prepare_directory, folder)), (folder / "artifacts").as_uri()
+    )
 
 
 def directory_of(uri: str | Path) -> Path | None:

@@ -173,3 +173,7 @@ class Store(ABC):
     @abstractmethod
     def close(self) -> None:
         """Release connections; the store opens them again when it is used."""
+
+    def generation(self) -> int:
+        """Tell how often the store was found gone, and made anew, while it was open here: its ids are then others."""
+        return 0

@@ -15,7 +15,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql import Executable
 
 from fitbook import settings
+from fitbook._log import logger
 from fitbook.errors import InvalidValue, StoreIncompatible, StoreUnavailable
 from fitbook.store._filter_dialects import register_functions
 from fitbook.store._tables import SCHEMA_REVISION, metadata, schema_version
@@ -56,6 +57,7 @@ _of_the_parent: list[object] = []
 def _after_fork() -> None:
     # The parent goes on using its connections: the child neither uses nor closes them, also not by forgetting them.
     for database in list(_databases):
+        database._making_lock, database._making = threading.RLock(), False
         _of_the_parent.append(database.engine.pool)
         database.engine.dispose(close=False)
 
@@ -85,10 +87,15 @@ class Database:
 
     Safe to use from several threads, and from a process forked after it was opened.
 
+    A SQLite file that is removed or replaced while it is open here is noticed by the next transaction, and made anew:
+    what is written to a file without a name is gone when the process ends.
+
     Parameters
     ----------
     url : str
         A SQLAlchemy URL. ``sqlite://`` is a database in memory, which ends with the process.
+    prepare : callable, optional
+        Makes the folder of a SQLite file, where that takes more than a folder.
 
     Raises
     ------
@@ -98,7 +105,7 @@ class Database:
         It was written by another version of fitbook, with a schema that this one does not know.
     """
 
-    def __init__(self, url: str | sa.URL) -> None:
+    def __init__(self, url: str | sa.URL, *, prepare: Callable[[], None] | None = None) -> None:
         parsed = _parsed(url)
         self.url = parsed.render_as_string(hide_password=False)
         try:
@@ -114,16 +121,38 @@ class Database:
         self._turn = threading.RLock() if isinstance(self.engine.pool, StaticPool) else None
         self._reader = self.engine.execution_options(fitbook_reads=True)
         _databases.add(self)
+        self._prepare = prepare
+        self._file = sqlite_file(parsed)
+        self._path = str(self._file or "")
+        self._identity: tuple[int, int] | None = None
+        self._making_lock, self._making = threading.RLock(), True
+        self._generation = 0
+        # Puts in what a new database needs besides its tables; weak, for its owner also owns this database.
+        self.fill: weakref.WeakMethod[Callable[[], None]] | None = None
         try:
             self._create_or_check()
         except BaseException:
             self.close()
             raise
+        self._identity, self._making = _identity(self._path), False
 
     @classmethod
-    def of_file(cls, file: Path) -> Database:
+    def of_file(cls, file: Path, *, prepare: Callable[[], None] | None = None) -> Database:
         """Open a SQLite file, whose path may hold what means something in a URL."""
-        return cls(sa.URL.create("sqlite", database=str(file)))
+        return cls(sa.URL.create("sqlite", database=str(file)), prepare=prepare)
+
+    def generation(self) -> int:
+        """Tell how often the database was found gone since it was opened; if it is gone now, it is made anew first."""
+        if self._file is not None and _identity(self._path) != self._identity:
+            with self._making_lock:
+                # Making it takes transactions of its own, which come here too.
+                if not self._making and _identity(self._path) != self._identity:
+                    self._making = True
+                    try:
+                        self._make_anew(self._file)
+                    finally:
+                        self._making = False
+        return self._generation
 
     def write(self) -> contextlib.AbstractContextManager[Connection]:
         """Open one writing transaction; commits at the end of the block, rolls back if it raises."""
@@ -180,6 +209,7 @@ class Database:
 
     @contextlib.contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Connection]:
+        self.generation()
         with self._turn or contextlib.nullcontext():
             try:
                 with engine.begin() as connection:
@@ -190,6 +220,21 @@ class Database:
                 if isinstance(error, sa.exc.IntegrityError):
                     raise
                 raise _unavailable(self.url, error) from error
+
+    def _make_anew(self, file: Path) -> None:
+        logger.warning(
+            "The store %s was removed or replaced while this process had it open; new runs go to a new one there.", file
+        )
+        self.engine.dispose()
+        _make_folder(file)
+        if self._prepare is not None:
+            self._prepare()
+        self._create_or_check()
+        fill = self.fill() if self.fill is not None else None
+        if fill is not None:
+            fill()
+        self._identity = _identity(self._path)
+        self._generation += 1
 
     def _create_or_check(self) -> None:
         try:
@@ -226,6 +271,24 @@ def sqlite_file(url: str | sa.URL) -> Path | None:
     return Path(name).absolute()
 
 
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_dev
+
+
+def _make_folder(file: Path) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"The folder {file.parent} of the store can't be made: {error.strerror}. Make it writable for this user, "
+            "or choose another tracking URI."
+        ) from error
+
+
 def absolute_url(url: str) -> str:
     """Make the path of a SQLite file absolute; every other URL stays as it is."""
     file = sqlite_file(url)
@@ -249,13 +312,7 @@ def _sqlite_engine(url: sa.URL) -> Engine:
     in_memory = url.database in (None, "", ":memory:")
     file = sqlite_file(url)
     if file is not None:
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreUnavailable(
-                f"The folder {file.parent} of the store can't be made: {error.strerror}. Make it writable for this user, "
-                "or choose another tracking URI."
-            ) from error
+        _make_folder(file)
     engine = sa.create_engine(
         url,
         connect_args={"timeout": settings.SQLITE_TIMEOUT.get(), "check_same_thread": False, "isolation_level": None},

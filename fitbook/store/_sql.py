@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+import weakref
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -68,6 +69,7 @@ class SqlStore(Store):
         )
         self._quick_point = database.prepare(t.metric_points.insert(), columns)
         self._quick_metric = database.prepare(self._upsert_metric, columns)
+        database.fill = weakref.WeakMethod(self._ensure_default_experiment)
         self._ensure_default_experiment()
 
     # -- experiments -------------------------------------------------------------------------------------------------
@@ -310,6 +312,9 @@ class SqlStore(Store):
         )
         found = self._logged_models(m.id == newest.scalar_subquery())
         return found[0] if found else None
+
+    def generation(self) -> int:
+        return self.database.generation()
 
     def close(self) -> None:
         self.database.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fitbook import settings
 from fitbook.artifacts import Artifacts, open_artifacts
+from fitbook.entities import Experiment
 from fitbook.errors import NotFound
 from fitbook.registry import Registry, SqlRegistry
 from fitbook.store import DEFAULT_EXPERIMENT_ID, Store, absolute_uri, open_store, patience
@@ -48,7 +49,7 @@ _chosen_uri: str | None = None
 # What the environment, or the default, meant when it was first asked for: a program that then changes its working
 # directory goes on writing to the same place.
 _pinned: dict[str, str] = {}
-_chosen_experiment: tuple[str, str] | None = None
+_chosen_experiment: tuple[str, Experiment, int] | None = None
 
 
 def set_tracking_uri(uri: str | Path | None) -> None:
@@ -112,14 +113,20 @@ def open_backend(uri: str, *, create: bool = True) -> Backend:
 def choose_experiment(experiment_id: str) -> None:
     """Make an experiment of the current store the one for new runs."""
     global _chosen_experiment
-    _chosen_experiment = (get_tracking_uri(), experiment_id)
+    store = current().store
+    _chosen_experiment = (get_tracking_uri(), store.get_experiment(experiment_id), store.generation())
 
 
 def current_experiment_id() -> str:
     """Give the experiment for new runs: the chosen one, that of the environment (made if new), or the default."""
     uri = get_tracking_uri()
     if _chosen_experiment is not None and _chosen_experiment[0] == uri:
-        return _chosen_experiment[1]
+        _, experiment, generation = _chosen_experiment
+        if current().store.generation() != generation:
+            # The store was removed, and a new one knows nothing of the id.
+            choose_experiment(experiment_called(experiment.name))
+            return current_experiment_id()
+        return experiment.experiment_id
     name = settings.EXPERIMENT_NAME.get()
     return DEFAULT_EXPERIMENT_ID if name == settings.EXPERIMENT_NAME.default else experiment_called(name)
 

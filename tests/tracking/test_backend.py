@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from fitbook.errors import InvalidValue, NotFound, StoreUnavailable
+from fitbook.store import open_store
 from fitbook.tracking import Client, get_tracking_uri, is_tracking_uri_set, set_tracking_uri
 from fitbook.tracking._backend import (
     choose_experiment,
@@ -140,3 +142,40 @@ def test_a_tracking_uri_is_text_or_a_path(tmp_path: Path) -> None:
     for wrong in (3, 0, False, b"x", ["x"]):
         with pytest.raises(InvalidValue, match="give a text or a Path"):
             set_tracking_uri(wrong)
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_folder_that_is_removed_meanwhile_is_made_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, replaced: bool
+) -> None:
+    folder = tmp_path / "fitbook-runs"
+    client = Client()
+    number = experiment_called("mine")
+    choose_experiment(number)
+    client.create_run(number)
+    shutil.rmtree(folder)
+    if replaced:
+        other = open_store(folder)
+        other.create_experiment("theirs")
+        other.close()
+    made = client.create_run(current_experiment_id())
+    client.log_metric(made.info.run_id, "m", 1.0)
+    assert [r.getMessage().count("removed or replaced") for r in caplog.records] == [1]
+    assert (folder / ".gitignore").is_file()
+    # Another process finds everything in the folder, and nothing of what was removed.
+    seen = open_store(folder)
+    experiment = seen.get_experiment(made.info.experiment_id)
+    assert experiment.name == "mine"
+    assert seen.get_experiment("0").name == "Default"
+    assert [run.info.run_id for run in seen.search_runs(["0", "1", "2"])] == [made.info.run_id]
+    seen.close()
+
+
+def test_threads_that_find_the_folder_removed_make_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    client = Client()
+    client.create_run("0")
+    shutil.rmtree(tmp_path / "fitbook-runs")
+    with ThreadPoolExecutor(8) as pool:
+        made = set(pool.map(lambda _: client.create_run("0").info.run_id, range(16)))
+    assert {run.info.run_id for run in client.search_runs(["0"])} == made
+    assert len(caplog.records) == 1
