@@ -68,3 +68,7 @@ def main() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
+
+
+if __name__ == "__main__":
+    main(prog_name="fitbook")

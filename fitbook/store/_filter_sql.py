@@ -35,6 +35,9 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
+# How a location under the store's root is written, so that the store can be moved.
+UNDER_ROOT = "./"
+
 _PATTERNS: Mapping[str, Callable[[Any, str], Condition]] = {"LIKE": like, "ILIKE": ilike, "RLIKE": matches}
 
 
@@ -112,7 +115,11 @@ def _runs(artifact_root: str) -> _Target:
         name: c[name] for name in ("run_id", "status", "start_time", "end_time", "user_id", "lifecycle_stage")
     }
     attributes["run_name"], attributes["experiment_id"] = c.name, c.experiment
-    folder = sa.func.coalesce(sa.func.nullif(own, ""), general, type_=sa.Text())
+    below = sa.literal(f"{artifact_root}/").concat(sa.func.substr(own, len(UNDER_ROOT) + 1))
+    folder = sa.case(
+        (own.startswith(UNDER_ROOT), below),
+        else_=sa.func.coalesce(sa.func.nullif(own, ""), general, type_=sa.Text()),
+    )
     attributes["artifact_uri"] = folder.concat("/").concat(c.run_id).concat("/artifacts")
     return _Target(c.id, t.tags, attributes, (("start_time", c.start_time.desc()), ("run_id", c.run_id)))
 

@@ -39,6 +39,7 @@ from fitbook.store._database import Database
 
 T = TypeVar("T")
 
+_UNDER_ROOT = _filter_sql.UNDER_ROOT
 RUN_NAME_TAG = "mlflow.runName"
 _CHUNK = 500
 _MODEL_COLUMNS = [column.name for column in t.logged_models.columns if column.name not in ("id", "run")]
@@ -79,6 +80,7 @@ class SqlStore(Store):
     ) -> str:
         name = _validate.name("experiment", name)
         rows = [{"key": _validate.key("tag", k), "value": _text(v)} for k, v in (tags or {}).items()]
+        artifact_location = self._relative(artifact_location or "")
         try:
             with self.database.write() as connection:
                 number = _insert_experiment(connection, name, artifact_location)
@@ -358,7 +360,13 @@ class SqlStore(Store):
         ]
 
     def _location(self, number: int, stored: str) -> str:
+        if stored.startswith(_UNDER_ROOT):
+            return f"{self._artifact_root}/{stored.removeprefix(_UNDER_ROOT)}"
         return stored or f"{self._artifact_root}/{number}"
+
+    def _relative(self, location: str) -> str:
+        location, start = location.rstrip("/"), f"{self._artifact_root}/"
+        return _UNDER_ROOT + location.removeprefix(start) if location.startswith(start) else location
 
     def _set_experiment_stage(self, experiment_id: str, before: str, after: str) -> None:
         with self.database.write() as connection:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from fitbook.artifacts import local_uri
 from fitbook.entities import (
     DatasetInput,
     Experiment,
@@ -28,7 +29,7 @@ from fitbook.store import Store, absolute_uri
 from fitbook.tracking import _context
 from fitbook.tracking._backend import Backend, get_tracking_uri, open_backend
 from fitbook.tracking._models import register_model
-from fitbook.tracking._run import RunHandle, new_draft
+from fitbook.tracking._run import RunHandle, new_draft, pairs
 from fitbook.tracking._writer import writer
 
 Entry = TypeVar("Entry", Metric, Param, RunTag)
@@ -79,10 +80,11 @@ class Client:
     # -- experiments -------------------------------------------------------------------------------------------------
 
     def create_experiment(
-        self, name: str, artifact_location: str | None = None, tags: Mapping[str, Any] | None = None
+        self, name: str, artifact_location: str | Path | None = None, tags: Mapping[str, Any] | None = None
     ) -> str:
-        """Make an experiment; returns its id."""
-        return self._store.create_experiment(name, artifact_location, tags)
+        """Make an experiment; returns its id. See `fitbook.create_experiment`."""
+        place = None if artifact_location in (None, "") else local_uri(artifact_location)
+        return self._store.create_experiment(name, place, tags and dict(pairs("create_experiment's tags", tags)))
 
     def get_experiment(self, experiment_id: str) -> Experiment:
         """Read an experiment."""

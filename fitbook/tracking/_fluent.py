@@ -79,8 +79,27 @@ def set_experiment(experiment_name: str | None = None, experiment_id: str | None
     return experiment
 
 
-def create_experiment(name: str, artifact_location: str | None = None, tags: Mapping[str, Any] | None = None) -> str:
-    """Make an experiment without choosing it; returns its id."""
+def create_experiment(
+    name: str, artifact_location: str | Path | None = None, tags: Mapping[str, Any] | None = None
+) -> str:
+    """Make an experiment without choosing it; returns its id.
+
+    Parameters
+    ----------
+    name : str
+        Not taken yet, also not by a deleted one.
+    artifact_location : str or Path, optional
+        The folder (path or ``file:`` URI) for the files of its runs; in the store's own if not given.
+    tags : mapping, optional
+        Tags of the experiment.
+
+    Raises
+    ------
+    AlreadyExists
+        The name is taken.
+    InvalidValue
+        The name breaks a rule, or the location is not a local one.
+    """
     return Client().create_experiment(name, artifact_location, tags)
 
 

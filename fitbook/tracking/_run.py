@@ -55,7 +55,7 @@ def new_draft(
         everything[_context.PARENT_RUN_ID] = parent_run_id
     if description is not None:
         everything[_context.NOTE] = description
-    given = _mapping("tags=…", tags) if tags else ()
+    given = pairs("tags=…", tags) if tags else ()
     everything.update((_validate.key("tag", key), _text(value)) for key, value in given)
     return RunDraft(
         experiment_id=experiment_id,
@@ -93,7 +93,7 @@ class RunHandle:
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Write parameters; all or none."""
         if params:
-            self.backend.store.log_batch(self.run_id, params={k: _text(v) for k, v in _mapping("log_params", params)})
+            self.backend.store.log_batch(self.run_id, params={k: _text(v) for k, v in pairs("log_params", params)})
 
     def log_metric(self, key: str, value: float, step: int | None = None, timestamp: int | None = None) -> None:
         """Add one point to a metric; see `fitbook.log_metric`."""
@@ -105,9 +105,7 @@ class RunHandle:
         """Add one point to each of several metrics; all or none."""
         if metrics:
             moment, place = now_ms() if timestamp is None else _validate.timestamp(timestamp), _validate.step(step)
-            points = [
-                Metric(k, _validate.metric_value(k, v), moment, place) for k, v in _mapping("log_metrics", metrics)
-            ]
+            points = [Metric(k, _validate.metric_value(k, v), moment, place) for k, v in pairs("log_metrics", metrics)]
             self.backend.store.log_batch(self.run_id, metrics=points)
 
     def set_tag(self, key: str, value: Any) -> None:
@@ -117,7 +115,7 @@ class RunHandle:
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set or overwrite tags; all or none."""
         if tags:
-            self.backend.store.log_batch(self.run_id, tags={k: _text(v) for k, v in _mapping("set_tags", tags)})
+            self.backend.store.log_batch(self.run_id, tags={k: _text(v) for k, v in pairs("set_tags", tags)})
 
     def delete_tag(self, key: str) -> None:
         """Remove one tag."""
@@ -362,7 +360,8 @@ def _text(value: Any) -> str:
         ) from error
 
 
-def _mapping(function: str, values: Any) -> Iterable[tuple[Any, Any]]:
+def pairs(function: str, values: Any) -> Iterable[tuple[Any, Any]]:
+    """Give the items of a dictionary, or say which function got something else."""
     if not isinstance(values, Mapping):
         raise InvalidValue(f"{function} got a {type(values).__name__}; give a dictionary.")
     return values.items()

@@ -141,3 +141,9 @@ def test_a_terminal_gets_a_table_that_fits_it(backend: Backend, uri: str, draft:
     os.close(ours)
     assert all(len(line) <= 70 for line in text.splitlines()[:2])
     assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("module", ["fitbook", "fitbook.cli.main"])
+def test_it_runs_as_a_module(module: str) -> None:
+    done = subprocess.run([sys.executable, "-W", "error", "-m", module, "--version"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split()[0], done.stderr) == (0, "fitbook", "")

@@ -231,3 +231,39 @@ def test_a_client_stays_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (tmp_path / "rel" / "fitbook.db").is_file()
     assert (tmp_path / "rel.db").is_file()
     assert list((tmp_path / "sub").iterdir()) == []
+
+
+def test_the_place_of_an_experiment_is_absolute_and_local(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    number = client.create_experiment("e", "files")
+    assert client.get_experiment(number).artifact_location == (tmp_path / "files").as_uri()
+    run_id = client.create_run(number).info.run_id
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path / "sub")
+    client.log_text(run_id, "x", "a.txt")
+    assert (tmp_path / "files" / run_id / "artifacts" / "a.txt").is_file()
+    wrong: Any
+    for wrong in ("s3://bucket/x", "file://host/x", 3):
+        with pytest.raises(InvalidValue, match="artifact location"):
+            client.create_experiment("f", wrong)
+    with pytest.raises(InvalidValue, match="got a list; give a dictionary"):
+        client.create_experiment("f", tags=["a"])  # type: ignore[arg-type]
+    assert client.get_experiment_by_name("f") is None
+
+
+def test_a_place_inside_the_tracking_directory_moves_with_it(tmp_path: Path) -> None:
+    client = Client(str(tmp_path / "before"))
+    inside = tmp_path / "before" / "artifacts" / "mine"
+    number = client.create_experiment("e", str(inside))
+    assert client.get_experiment(number).artifact_location == inside.as_uri()
+    run_id = client.create_run(number).info.run_id
+    client.log_text(run_id, "x", "a.txt")
+    client._store.close()
+    (tmp_path / "before").rename(tmp_path / "after")
+    moved = Client(str(tmp_path / "after"))
+    assert Path(moved.download_artifacts(run_id, "a.txt")).read_text() == "x"
+    uri = moved.get_run(run_id).info.artifact_uri
+    assert uri.startswith((tmp_path / "after" / "artifacts" / "mine").as_uri())
+    assert [run.info.run_id for run in moved.search_runs([number], f"artifact_uri = '{uri}'")] == [run_id]
