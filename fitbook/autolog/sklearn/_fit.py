@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import time
 import traceback
 import uuid
@@ -247,7 +248,7 @@ class FitRecord:
         if self.notes:
             tags["fitbook.notes"] = "\n".join(self.notes)
         self._commit(_points(metrics, end_time), params, tags)
-        self._link(search)
+        self._link(search, result)
         if search is not None:
             self.run.soon(
                 self._job(
@@ -318,11 +319,16 @@ class FitRecord:
             self.notes.append(f"signature: predicting the first rows raised {type(error).__name__}: {error}")
             return None
 
-    def _link(self, search: SearchResult | None) -> None:
-        if self.config.log_post_training_metrics:
-            _links.link(self.estimator, self.run)
-            if search is not None and search.best_estimator is not None:
-                _links.link(search.best_estimator, self.run)
+    def _link(self, search: SearchResult | None, result: Any) -> None:
+        if not self.config.log_post_training_metrics:
+            return
+        _links.link(self.estimator, self.run)
+        if search is not None and search.best_estimator is not None:
+            _links.link(search.best_estimator, self.run)
+        # A clusterer's labels are predictions too, for silhouette_score and the like.
+        labels = result if self.method == "fit_predict" else inspect.getattr_static(self.estimator, "labels_", None)
+        if hasattr(labels, "dtype"):
+            _links.note_prediction(labels, _links.Prediction(self.run, "training_data"))
 
     def _write_children(self, search: SearchResult, end_time: int) -> None:
         start_time = self.draft.start_time if self.draft is not None else end_time

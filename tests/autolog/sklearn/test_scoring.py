@@ -336,3 +336,14 @@ def test_what_is_written_is_not_remembered_for_ever(monkeypatch: pytest.MonkeyPa
         _scoring._take(run, "b", "X", (number,))
     assert len(_scoring._written) == 10
     assert len(_scoring._written[run.run_id, "b", "X"].marks) == 100
+
+
+def test_labels_of_a_clusterer_are_predictions(data: Any) -> None:
+    fitbook.autolog(log_plots=False)
+    X, _ = data
+    for n, labels_of in ((2, lambda model: model.fit_predict(X)), (3, lambda model: model.fit(X).labels_)):
+        labels = labels_of(KMeans(n, n_init=1, random_state=0))
+        expected = sklearn.metrics.silhouette_score(X, labels)
+        run = fitbook.last_active_run()
+        assert run is not None
+        assert run.data.metrics["silhouette_score_training_data"] == expected
