@@ -10,8 +10,7 @@ from sklearn.utils import all_estimators
 
 import fitbook
 from fitbook.autolog._switch import INTEGRATIONS
-from fitbook.autolog.sklearn import _points
-from fitbook.autolog.sklearn import _THREAD_HOOKS
+from fitbook.autolog.sklearn import _THREAD_HOOKS, _points
 from fitbook.autolog.sklearn._points import METRICS, POINTS, HookPoint, Role
 
 # What older versions than the installed one may lack.
