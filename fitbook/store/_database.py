@@ -143,7 +143,8 @@ class Database:
 
     def generation(self) -> int:
         """Tell how often the database was found gone since it was opened; if it is gone now, it is made anew first."""
-        if self._file is not None and _identity(self._path) != self._identity:
+        # While it is made, the new file may have the number of the old one already: that is waited for, too.
+        if self._file is not None and (self._making or _identity(self._path) != self._identity):
             with self._making_lock:
                 # Making it takes transactions of its own, which come here too.
                 if not self._making and _identity(self._path) != self._identity:
