@@ -20,11 +20,6 @@ class RunStatus:
 
     ALL = (RUNNING, SCHEDULED, FINISHED, FAILED, KILLED)
 
-    @staticmethod
-    def is_terminated(status: str) -> bool:
-        """Whether a run in this state has ended."""
-        return status in (RunStatus.FINISHED, RunStatus.FAILED, RunStatus.KILLED)
-
 
 class ViewType:
     """Which life-cycle stages a search returns, with MLflow's numbers."""

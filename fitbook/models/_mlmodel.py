@@ -88,11 +88,6 @@ class Model:
     def __repr__(self) -> str:
         return f"<Model {self.model_uuid}: {', '.join(self.flavors) or 'no flavors'}>"
 
-    def add_flavor(self, name: str, **settings: Any) -> Model:
-        """Add a way to load the model."""
-        self.flavors[name] = settings
-        return self
-
     def get_input_schema(self) -> Schema | None:
         """The schema of the input, where there is one."""
         return None if self.signature is None else self.signature.inputs

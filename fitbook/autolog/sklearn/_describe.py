@@ -30,7 +30,6 @@ __all__ = [
     "may_predict",
     "outline",
     "params",
-    "shape",
     "tags",
     "training_report",
     "uncounted",
@@ -52,17 +51,6 @@ def feature_names(X: Any) -> list[str] | None:
     if columns is None:
         return None
     return [str(name) for name in columns]
-
-
-def shape(X: Any) -> tuple[int, ...] | None:
-    """Shape of array-like data: ``(rows,)`` or ``(rows, features)``; None if it has none."""
-    found = getattr(X, "shape", None)
-    if isinstance(found, tuple):
-        return tuple(int(n) for n in found)
-    if not isinstance(X, (list, tuple)):
-        return None
-    inner = X[0] if X else None
-    return (len(X), len(inner)) if isinstance(inner, (list, tuple)) else (len(X),)
 
 
 def may_predict(estimator: object) -> bool:

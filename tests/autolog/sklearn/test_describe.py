@@ -109,9 +109,7 @@ def test_may_predict():
     assert not _describe.may_predict(Own())
 
 
-def test_shapes_and_names():
+def test_names_of_columns():
     frame = pd.DataFrame({"a": [1], 2: [3]})
     assert _describe.feature_names(frame) == ["a", "2"]
     assert _describe.feature_names(X) is None
-    assert (_describe.shape(frame), _describe.shape(X), _describe.shape([[1, 2, 3]])) == ((1, 2), (60, 6), (1, 3))
-    assert (_describe.shape(["a"]), _describe.shape([]), _describe.shape(3)) == ((1,), (0,), None)
