@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from fitbook._best import smaller_is_better
+
 T = TypeVar("T")
 
 
@@ -79,6 +81,32 @@ class RunTag:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricSummary:
+    """What a metric is now, and the lowest and highest it was; NaN counts for neither, both are None if it was only NaN."""
+
+    latest: Metric
+    min: float | None
+    max: float | None
+
+    @property
+    def best(self) -> float | None:
+        """The lowest value of what is better when it is smaller (see `smaller_is_better`), else the highest."""
+        return self.min if smaller_is_better(self.latest.key) else self.max
+
+
+@dataclass(frozen=True, slots=True)
+class ParamChange:
+    """One correction of a parameter; ``timestamp`` in milliseconds since the epoch."""
+
+    key: str
+    old_value: str
+    new_value: str
+    timestamp: int
+    user_id: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Experiment:
     """A named group of runs; times in milliseconds since the epoch."""
 
@@ -104,6 +132,7 @@ class RunInfo:
     end_time: int | None
     lifecycle_stage: str
     artifact_uri: str
+    parent_run_id: str | None = None
 
     @property
     def run_uuid(self) -> str:
@@ -158,7 +187,10 @@ class Run:
 
 @dataclass(slots=True)
 class RunDraft:
-    """Everything of a run that is to be written at once (`Store.create_runs`)."""
+    """Everything of a run that is to be written at once (`Store.create_runs`).
+
+    ``lease_seconds`` is how long the run counts as alive without `Store.renew_leases`; None for as long as nobody ends it.
+    """
 
     experiment_id: str
     run_id: str
@@ -170,6 +202,7 @@ class RunDraft:
     params: Mapping[str, str] = field(default_factory=dict)
     metrics: list[Metric] = field(default_factory=list)
     tags: Mapping[str, str] = field(default_factory=dict)
+    lease_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +212,15 @@ class FileInfo:
     path: str
     is_dir: bool
     file_size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """One artifact as it was written: ``size`` in bytes, ``sha256`` in hexadecimal."""
+
+    path: str
+    size: int
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)

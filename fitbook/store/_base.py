@@ -10,9 +10,12 @@ from fitbook.entities import (
     Experiment,
     LoggedModel,
     Metric,
+    MetricSummary,
     PagedList,
+    ParamChange,
     Run,
     RunDraft,
+    StoredFile,
     ViewType,
 )
 
@@ -78,6 +81,10 @@ class Store(ABC):
     def set_experiment_tag(self, experiment_id: str, key: str, value: str) -> None:
         """Set or overwrite one tag of an active experiment."""
 
+    @abstractmethod
+    def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
+        """Remove one tag of an active experiment; raises `NotFound` if it has none of that key."""
+
     # -- runs --------------------------------------------------------------------------------------------------------
 
     @abstractmethod
@@ -99,15 +106,30 @@ class Store(ABC):
     def update_run(
         self, run_id: str, *, status: str | None = None, end_time: int | None = None, run_name: str | None = None
     ) -> None:
-        """Change what is given."""
+        """Change what is given; a final status ends the run's lease."""
 
     @abstractmethod
-    def delete_run(self, run_id: str) -> None:
-        """Mark a run as deleted; deleting twice is no error."""
+    def delete_run(self, run_id: str, *, children: bool = False) -> None:
+        """Mark a run as deleted, with ``children`` also all runs below it; deleting twice is no error."""
 
     @abstractmethod
-    def restore_run(self, run_id: str) -> None:
-        """Undo `delete_run`."""
+    def restore_run(self, run_id: str, *, children: bool = False) -> None:
+        """Undo `delete_run`, with ``children`` for all runs below it as well."""
+
+    @abstractmethod
+    def renew_leases(self, run_ids: Sequence[str], seconds: float) -> list[str]:
+        """Promise that these runs are alive for so long from now; return those that nobody has ended meanwhile.
+
+        A run that was ended only because its lease had run out is RUNNING again.
+        """
+
+    @abstractmethod
+    def end_dead_runs(self) -> list[str]:
+        """Make runs FAILED whose lease has run out by the database's clock, and return their ids.
+
+        Reading a run, or searching, does this first. The end is when the lease ran out, and the tag ``fitbook.end_reason``
+        says why.
+        """
 
     @abstractmethod
     def search_runs(
@@ -139,6 +161,14 @@ class Store(ABC):
         """Write all of this to a run; a parameter that has another value already raises `ParamConflict`."""
 
     @abstractmethod
+    def correct_param(self, run_id: str, key: str, value: str, *, user_id: str, reason: str = "") -> None:
+        """Give a parameter another value, and note the change; raises `NotFound` if the run has none of that key."""
+
+    @abstractmethod
+    def get_param_history(self, run_id: str, key: str | None = None) -> list[ParamChange]:
+        """List the corrections of one parameter, or of all, oldest first."""
+
+    @abstractmethod
     def set_tag_once(self, run_id: str, key: str, value: str) -> str:
         """Set a tag unless the run has it, and return what it has now: of many callers exactly one finds its own."""
 
@@ -147,8 +177,29 @@ class Store(ABC):
         """Remove one tag of a run; raises `NotFound` if it has none of that key."""
 
     @abstractmethod
-    def get_metric_history(self, run_id: str, key: str) -> list[Metric]:
-        """Read every point of a metric, in the order in which they were written; empty for an unknown key."""
+    def get_metric_history(self, run_id: str, key: str, max_points: int | None = None) -> list[Metric]:
+        """Read the points of a metric, in the order in which they were written; empty for an unknown key.
+
+        With ``max_points`` at most so many: the first, the last, and some between that are spread evenly.
+        """
+
+    @abstractmethod
+    def get_metric_summaries(self, run_id: str) -> dict[str, MetricSummary]:
+        """Read for every metric of a run what it is now, and the lowest and highest that it was."""
+
+    # -- files of runs -----------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def record_files(self, run_id: str, files: Sequence[StoredFile]) -> None:
+        """Note files as they were written; what was noted of the same paths before is replaced."""
+
+    @abstractmethod
+    def recorded_files(self, run_id: str, path: str = "") -> list[StoredFile]:
+        """List what is noted of a file, or of all files in a folder and below it, by path."""
+
+    @abstractmethod
+    def forget_files(self, run_id: str, path: str = "") -> None:
+        """Remove what is noted of a file, or of all files in a folder and below it."""
 
     # -- models of runs ----------------------------------------------------------------------------------------------
 

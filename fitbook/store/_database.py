@@ -163,7 +163,13 @@ class Database:
         """Open a transaction that only reads, and sees one state of the database throughout."""
         return self._transaction(self._reader)
 
-    def upsert(self, table: sa.Table, *, newer: sa.ColumnElement[bool] | None = None) -> Any:
+    def upsert(
+        self,
+        table: sa.Table,
+        *,
+        newer: sa.ColumnElement[bool] | None = None,
+        merged: Mapping[str, sa.ColumnElement[Any]] | None = None,
+    ) -> Any:
         """Make an INSERT that overwrites the row with the same primary key.
 
         Parameters
@@ -172,23 +178,22 @@ class Database:
             Where to insert.
         newer : sqlalchemy condition, optional
             Overwrite only where this holds; `Database.excluded` names the new row in it.
+        merged : mapping of str to sqlalchemy expression, optional
+            Columns that become this instead, whether or not the row is newer.
         """
         keys = [column.name for column in table.primary_key]
         others = [column.name for column in table.columns if column.name not in keys]
-        insert = self._insert(table)
+        insert, fresh = self._insert(table), self.excluded(table)
+        values: dict[str, Any] = {name: fresh[name] for name in others}
+        if newer is not None:
+            values = {name: sa.case((newer, value), else_=table.c[name]) for name, value in values.items()}
+        values |= merged or {}
         if self.dialect in ("mysql", "mariadb"):
-            fresh = {name: insert.inserted[name] for name in others}
-            if newer is not None:
-                # MySQL assigns from left to right, so what the condition reads is assigned last.
-                read = {column.name for column in sa.sql.visitors.iterate(newer) if isinstance(column, sa.Column)}
-                ordered = sorted(others, key=lambda name: name in read)
-                return insert.on_duplicate_key_update(
-                    [(name, sa.case((newer, fresh[name]), else_=table.c[name])) for name in ordered]
-                )
-            return insert.on_duplicate_key_update(fresh)
-        return insert.on_conflict_do_update(
-            index_elements=keys, set_={name: insert.excluded[name] for name in others}, where=newer
-        )
+            # MySQL assigns from left to right, so what the condition reads is assigned last.
+            parts = () if newer is None else sa.sql.visitors.iterate(newer)
+            read = {part.name for part in parts if isinstance(part, sa.Column)}
+            return insert.on_duplicate_key_update(sorted(values.items(), key=lambda item: item[0] in read))
+        return insert.on_conflict_do_update(index_elements=keys, set_=values)
 
     def excluded(self, table: sa.Table) -> Any:
         """Name the columns of the row that an `upsert` tries to insert."""

@@ -22,13 +22,15 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0002"
 
 metadata = MetaData()
 
 # SQLite only auto-numbers INTEGER primary keys; the others want 64 bits.
 _Id = BigInteger().with_variant(Integer, "sqlite")
 _Double = Float(53)
+# MySQL's TEXT ends at 64 KB.
+_Text = Text().with_variant(Text(2**32 - 1), "mysql", "mariadb")
 
 
 def _run_key() -> Column[int]:
@@ -42,7 +44,7 @@ experiments = Table(
     metadata,
     Column("id", _Id, primary_key=True),
     Column("name", String(256), nullable=False, unique=True),
-    Column("artifact_location", Text, nullable=False),
+    Column("artifact_location", _Text, nullable=False),
     Column("lifecycle_stage", String(8), nullable=False),
     Column("creation_time", BigInteger, nullable=False),
     Column("last_update_time", BigInteger, nullable=False),
@@ -53,7 +55,7 @@ experiment_tags = Table(
     metadata,
     Column("experiment", _Id, ForeignKey("experiments.id", ondelete="CASCADE"), primary_key=True),
     Column("key", String(250), primary_key=True),
-    Column("value", Text, nullable=False),
+    Column("value", _Text, nullable=False),
 )
 
 runs = Table(
@@ -69,7 +71,13 @@ runs = Table(
     Column("start_time", BigInteger, nullable=False),
     Column("end_time", BigInteger),
     Column("deleted_time", BigInteger),
+    # What the tag mlflow.parentRunId says: an id rather than a key, for the parent may come later, or never.
+    Column("parent_run_id", String(32)),
+    # Until when the run's process has promised to be alive, by the database's clock; none once somebody has ended it.
+    Column("lease_until", BigInteger),
     Index("ix_runs_newest", "experiment", "lifecycle_stage", "start_time", "id"),
+    Index("ix_runs_parent", "parent_run_id"),
+    Index("ix_runs_lease", "lease_until"),
 )
 
 params = Table(
@@ -77,7 +85,7 @@ params = Table(
     metadata,
     _run_key(),
     Column("key", String(250), primary_key=True),
-    Column("value", Text, nullable=False),
+    Column("value", _Text, nullable=False),
     Column("number", _Double),
     Index("ix_params_number", "key", "number"),
 )
@@ -87,10 +95,26 @@ tags = Table(
     metadata,
     _run_key(),
     Column("key", String(250), primary_key=True),
-    Column("value", Text, nullable=False),
+    Column("value", _Text, nullable=False),
 )
 
-# The value that a metric has now: of the highest step, then the latest timestamp, then the last written.
+# Every correction of a parameter that was written already: the old values are never lost.
+param_changes = Table(
+    "param_changes",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("run", _Id, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("key", String(250), nullable=False),
+    Column("old_value", _Text, nullable=False),
+    Column("new_value", _Text, nullable=False),
+    Column("timestamp", BigInteger, nullable=False),
+    Column("user_id", String(256), nullable=False),
+    Column("reason", _Text, nullable=False),
+    Index("ix_param_changes_run", "run", "key"),
+)
+
+# The value that a metric has now: of the highest step, then the latest timestamp, then the last written. And the
+# lowest and highest it ever had: NaN counts for neither, an infinity as the largest float, none if there was only NaN.
 metrics = Table(
     "metrics",
     metadata,
@@ -100,6 +124,8 @@ metrics = Table(
     Column("special", SmallInteger, nullable=False, server_default="0"),
     Column("step", BigInteger, nullable=False),
     Column("timestamp", BigInteger, nullable=False),
+    Column("lowest", _Double),
+    Column("highest", _Double),
     Index("ix_metrics_value", "key", "value"),
 )
 
@@ -124,9 +150,9 @@ datasets = Table(
     Column("name", String(256), nullable=False),
     Column("digest", String(64), nullable=False),
     Column("source_type", String(36), nullable=False),
-    Column("source", Text, nullable=False),
-    Column("schema", Text),
-    Column("profile", Text),
+    Column("source", _Text, nullable=False),
+    Column("schema", _Text),
+    Column("profile", _Text),
     UniqueConstraint("experiment", "name", "digest"),
 )
 
@@ -135,7 +161,7 @@ run_datasets = Table(
     metadata,
     _run_key(),
     Column("dataset", _Id, ForeignKey("datasets.id"), primary_key=True),
-    Column("tags", Text, nullable=False),
+    Column("tags", _Text, nullable=False),
 )
 
 logged_models = Table(
@@ -151,12 +177,23 @@ logged_models = Table(
     Column("creation_timestamp", BigInteger, nullable=False),
 )
 
+# The files of runs, as they were when fitbook wrote them.
+files = Table(
+    "files",
+    metadata,
+    _run_key(),
+    # MySQL's keys end at 3072 bytes, of which a character may need four.
+    Column("path", String(700), primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+)
+
 registered_models = Table(
     "registered_models",
     metadata,
     Column("id", _Id, primary_key=True),
     Column("name", String(256), nullable=False, unique=True),
-    Column("description", Text, nullable=False),
+    Column("description", _Text, nullable=False),
     Column("creation_timestamp", BigInteger, nullable=False),
     Column("last_updated_timestamp", BigInteger, nullable=False),
 )
@@ -166,7 +203,7 @@ registered_model_tags = Table(
     metadata,
     Column("model", _Id, ForeignKey("registered_models.id", ondelete="CASCADE"), primary_key=True),
     Column("key", String(250), primary_key=True),
-    Column("value", Text, nullable=False),
+    Column("value", _Text, nullable=False),
 )
 
 model_versions = Table(
@@ -176,8 +213,8 @@ model_versions = Table(
     Column("model", _Id, ForeignKey("registered_models.id", ondelete="CASCADE"), nullable=False),
     Column("version", Integer, nullable=False),
     Column("stage", String(20), nullable=False),
-    Column("description", Text, nullable=False),
-    Column("source", Text, nullable=False),
+    Column("description", _Text, nullable=False),
+    Column("source", _Text, nullable=False),
     Column("run_id", String(32), nullable=False),
     Column("model_id", String(34)),
     Column("status", String(20), nullable=False),
@@ -192,7 +229,7 @@ model_version_tags = Table(
     metadata,
     Column("version", _Id, ForeignKey("model_versions.id", ondelete="CASCADE"), primary_key=True),
     Column("key", String(250), primary_key=True),
-    Column("value", Text, nullable=False),
+    Column("value", _Text, nullable=False),
 )
 
 model_aliases = Table(

@@ -1,0 +1,28 @@
+"""`SqlStore`: the store contract on any database that SQLAlchemy reaches."""
+
+from __future__ import annotations
+
+import weakref
+
+from fitbook.store._database import Database
+from fitbook.store._sql._files import SqlFiles
+from fitbook.store._sql._models import SqlModels
+from fitbook.store._sql._runs import SqlRuns
+from fitbook.store._sql._searching import SqlSearching
+
+__all__ = ["SqlStore"]
+
+
+class SqlStore(SqlSearching, SqlRuns, SqlFiles, SqlModels):
+    """Experiments and runs in SQL tables; see `SqlPart` for the parameters."""
+
+    def __init__(self, database: Database, artifact_root: str) -> None:
+        super().__init__(database, artifact_root)
+        database.fill = weakref.WeakMethod(self._ensure_default_experiment)
+        self._ensure_default_experiment()
+
+    def generation(self) -> int:
+        return self.database.generation()
+
+    def close(self) -> None:
+        self.database.close()

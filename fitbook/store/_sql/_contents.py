@@ -1,0 +1,202 @@
+"""What runs hold: params, metrics, tags, data sets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from fitbook import _validate
+from fitbook.entities import DatasetInput, LifecycleStage, Metric, MetricSummary, ParamChange
+from fitbook.errors import InvalidValue, NotFound, ParamConflict
+from fitbook.store import _tables as t
+from fitbook.store._database import Database
+from fitbook.store._sql._part import SqlPart, chunks, now_ms, update
+from fitbook.store._sql._values import (
+    decode,
+    decode_bound,
+    param_rows,
+    parent_of,
+    point_row,
+    summaries,
+    tag_rows,
+    text,
+)
+
+RUN_NAME_TAG = "mlflow.runName"
+PARENT_RUN_ID_TAG = "mlflow.parentRunId"
+POINT_COLUMNS = [column.name for column in t.metric_points.columns if column.name != "id"]
+
+
+class SqlContents(SqlPart):
+    """The part of the contract that is about what runs hold."""
+
+    def __init__(self, database: Database, artifact_root: str) -> None:
+        super().__init__(database, artifact_root)
+        self._upsert_metric = _upsert_metric(database)
+        columns = [c.name for c in t.metrics.columns]
+        self._quick_run = database.prepare(
+            sa.select(t.runs.c.id, t.runs.c.lifecycle_stage).where(t.runs.c.run_id == sa.bindparam("run_id"))
+        )
+        self._quick_point = database.prepare(t.metric_points.insert(), POINT_COLUMNS)
+        self._quick_metric = database.prepare(self._upsert_metric, columns)
+
+    def log_metric(self, run_id: str, metric: Metric) -> None:
+        with self.database.write() as connection:
+            found: Any = self._quick_run.run(connection, {"run_id": run_id}).first()
+            if found is None or found[1] != LifecycleStage.ACTIVE:
+                self._run(connection, run_id)  # which says what is wrong
+            row = point_row(found[0], metric)
+            self._quick_point.run(connection, row)
+            self._quick_metric.run(connection, summaries([row])[0])
+
+    def log_batch(
+        self,
+        run_id: str,
+        metrics: Sequence[Metric] = (),
+        params: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+        datasets: Iterable[DatasetInput] = (),
+    ) -> None:
+        with self.database.write() as connection:
+            run = self._run(connection, run_id)
+            if params:
+                self._write_params(connection, run_id, run, params)
+            if tags:
+                self._write_tags(connection, run, tags)
+            if metrics:
+                points = [point_row(run, metric) for metric in metrics]
+                connection.execute(t.metric_points.insert(), points)
+                connection.execute(self._upsert_metric, summaries(points))
+            for dataset in datasets:
+                self._write_dataset(connection, run, dataset)
+
+    def correct_param(self, run_id: str, key: str, value: str, *, user_id: str, reason: str = "") -> None:
+        with self.database.write() as connection:
+            run = self._run(connection, run_id)
+            [row] = param_rows(run, {key: value})
+            p = t.params.c
+            old = connection.scalar(sa.select(p.value).where(p.run == run, p.key == key))
+            if old is None:
+                known = connection.scalars(sa.select(p.key).where(p.run == run)).all()
+                raise NotFound(f"parameter of run {run_id}", key, known)
+            if old == row["value"]:
+                return
+            change = {"run": run, "key": key, "old_value": old, "new_value": row["value"], "timestamp": now_ms()}
+            connection.execute(t.param_changes.insert(), {**change, "user_id": user_id, "reason": text(reason)})
+            connection.execute(self.database.upsert(t.params), row)
+
+    def get_param_history(self, run_id: str, key: str | None = None) -> list[ParamChange]:
+        c = t.param_changes.c
+        with self.database.read() as connection:
+            run = self._run(connection, run_id, active=False)
+            query = sa.select(c.key, c.old_value, c.new_value, c.timestamp, c.user_id, c.reason).where(c.run == run)
+            query = query if key is None else query.where(c.key == key)
+            return [ParamChange(*row) for row in connection.execute(query.order_by(c.id))]
+
+    def set_tag_once(self, run_id: str, key: str, value: str) -> str:
+        with self.database.write() as connection:
+            run = self._run(connection, run_id)
+            found = connection.scalar(sa.select(t.tags.c.value).where(t.tags.c.run == run, t.tags.c.key == key))
+            if found is not None:
+                return str(found)
+            self._write_tags(connection, run, {key: value})
+        return value
+
+    def delete_tag(self, run_id: str, key: str) -> None:
+        with self.database.write() as connection:
+            run = self._run(connection, run_id)
+            gone = connection.execute(t.tags.delete().where(t.tags.c.run == run, t.tags.c.key == key))
+            if gone.rowcount == 0:
+                known = connection.scalars(sa.select(t.tags.c.key).where(t.tags.c.run == run)).all()
+                raise NotFound(f"tag of run {run_id}", key, known)
+            if key == PARENT_RUN_ID_TAG:
+                update(connection, t.runs, run, parent_run_id=None)
+
+    def get_metric_history(self, run_id: str, key: str, max_points: int | None = None) -> list[Metric]:
+        p = t.metric_points.c
+        mine = sa.and_(p.run == sa.bindparam("of_run"), p.key == sa.bindparam("of_key"))
+        query = sa.select(p.value, p.special, p.timestamp, p.step).where(mine).order_by(p.id)
+        with self.database.read() as connection:
+            of = {"of_run": self._run(connection, run_id, active=False), "of_key": key}
+            if max_points is not None:
+                query = _thinned(connection, query, mine, of, max_points)
+            return [Metric(key, decode(r[0], r[1]), r[2], r[3]) for r in connection.execute(query, of)]
+
+    def get_metric_summaries(self, run_id: str) -> dict[str, MetricSummary]:
+        m = t.metrics.c
+        with self.database.read() as connection:
+            run = self._run(connection, run_id, active=False)
+            rows = connection.execute(sa.select(t.metrics).where(m.run == run).order_by(m.key)).all()
+        return {
+            row.key: MetricSummary(
+                Metric(row.key, decode(row.value, row.special), row.timestamp, row.step),
+                decode_bound(row.lowest),
+                decode_bound(row.highest),
+            )
+            for row in rows
+        }
+
+    def _write_params(self, connection: Connection, run_id: str, run: int, params: Mapping[str, str]) -> None:
+        rows = param_rows(run, params)
+        known: dict[str, str] = {}
+        for chunk in chunks([row["key"] for row in rows]):
+            query = sa.select(t.params.c.key, t.params.c.value).where(t.params.c.run == run, t.params.c.key.in_(chunk))
+            known.update((row.key, row.value) for row in connection.execute(query))
+        for row in rows:
+            if known.get(row["key"], row["value"]) != row["value"]:
+                raise ParamConflict(run_id, row["key"], known[row["key"]], row["value"])
+        if fresh := [row for row in rows if row["key"] not in known]:
+            connection.execute(t.params.insert(), fresh)
+
+    def _write_tags(self, connection: Connection, run: int, tags: Mapping[str, str]) -> None:
+        connection.execute(self.database.upsert(t.tags), tag_rows(run, tags))
+        if RUN_NAME_TAG in tags:
+            update(connection, t.runs, run, name=_validate.name("run", str(tags[RUN_NAME_TAG])))
+        if PARENT_RUN_ID_TAG in tags:
+            update(connection, t.runs, run, parent_run_id=parent_of(tags))
+
+    def _write_dataset(self, connection: Connection, run: int, used: DatasetInput) -> None:
+        d, data = t.datasets.c, used.dataset
+        experiment = connection.scalar(sa.select(t.runs.c.experiment).where(t.runs.c.id == run))
+        same = sa.and_(d.experiment == experiment, d.name == data.name, d.digest == data.digest)
+        number = connection.scalar(sa.select(d.id).where(same))
+        if number is None:
+            values = {k: getattr(data, k) for k in ("name", "digest", "source_type", "source", "schema", "profile")}
+            inserted = connection.execute(t.datasets.insert(), {"experiment": experiment, **values})
+            number = inserted.inserted_primary_key[0]  # type: ignore[index]
+        row = {"run": run, "dataset": number, "tags": json.dumps(dict(used.tags))}
+        connection.execute(self.database.upsert(t.run_datasets), row)
+
+
+def _upsert_metric(database: Database) -> Any:
+    old, fresh = t.metrics.c, database.excluded(t.metrics)
+    newer = sa.tuple_(fresh.step, fresh.timestamp) >= sa.tuple_(old.step, old.timestamp)
+    bounds = {
+        "lowest": sa.case((sa.or_(old.lowest.is_(None), fresh.lowest < old.lowest), fresh.lowest), else_=old.lowest),
+        "highest": sa.case(
+            (sa.or_(old.highest.is_(None), fresh.highest > old.highest), fresh.highest), else_=old.highest
+        ),
+    }
+    return database.upsert(t.metrics, newer=newer, merged=bounds)
+
+
+def _thinned(
+    connection: Connection, query: sa.Select[Any], mine: sa.ColumnElement[bool], of: dict[str, Any], max_points: int
+) -> sa.Select[Any]:
+    """Ask for the points nearest to places that are spread evenly; each is one step down an index."""
+    if not isinstance(max_points, int) or max_points < 2:
+        raise InvalidValue(f"max_points is {max_points!r}; give a whole number of at least 2, or None for all.")
+    p = t.metric_points.c
+    few = connection.execute(sa.select(p.id).where(mine).order_by(p.id).limit(max_points + 1), of).all()
+    if len(few) <= max_points:
+        return query
+    first = few[0].id
+    last = connection.scalar(sa.select(sa.func.max(p.id)).where(mine), of)
+    nearest = sa.select(p.id).where(mine, p.id >= sa.bindparam("place")).order_by(p.id).limit(1)
+    places = (first + (last - first) * i // (max_points - 1) for i in range(max_points))
+    found = {connection.scalar(nearest, {**of, "place": place}) for place in places}
+    return query.where(p.id.in_(found))

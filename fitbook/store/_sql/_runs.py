@@ -1,0 +1,112 @@
+"""Runs: beginning, changing, deleting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from fitbook import _validate
+from fitbook.entities import LifecycleStage, RunDraft, RunStatus
+from fitbook.errors import AlreadyExists
+from fitbook.store import _tables as t
+from fitbook.store._clock import clock_ms
+from fitbook.store._sql._contents import RUN_NAME_TAG, SqlContents
+from fitbook.store._sql._leases import END_REASON_TAG, SqlLeases
+from fitbook.store._sql._part import chunks, now_ms, number_of, run_numbers, update
+from fitbook.store._sql._values import param_rows, parent_of, point_row, summaries, tag_rows
+
+# Without a lease, the sum is NULL.
+_INSERT_RUN = t.runs.insert().values(lease_until=clock_ms() + sa.bindparam("lease_ms", type_=sa.BigInteger))
+
+
+class SqlRuns(SqlContents, SqlLeases):
+    """The part of the contract that is about runs as a whole, but for reading."""
+
+    def create_runs(self, drafts: Sequence[RunDraft]) -> None:
+        if not drafts:
+            return
+        try:
+            with self.database.write() as connection:
+                for experiment_id in {draft.experiment_id for draft in drafts}:
+                    self._experiment(connection, experiment_id)
+                connection.execute(_INSERT_RUN, [_run_row(draft) for draft in drafts])
+                _insert_contents(connection, drafts)
+        except IntegrityError:
+            with self.database.read() as connection:
+                taken = run_numbers(connection, [draft.run_id for draft in drafts])
+            raise AlreadyExists("run", next(iter(taken), drafts[0].run_id)) from None
+
+    def update_run(
+        self, run_id: str, *, status: str | None = None, end_time: int | None = None, run_name: str | None = None
+    ) -> None:
+        if status is not None:
+            _validate.one_of("run status", status, RunStatus.ALL)
+        with self.database.write() as connection:
+            run = self._run(connection, run_id)
+            values: dict[str, Any] = {}
+            if status is not None:
+                values["status"] = status
+                values["lease_until"] = None
+                gone = sa.and_(t.tags.c.run == run, t.tags.c.key == END_REASON_TAG)
+                connection.execute(t.tags.delete().where(gone))
+            if end_time is not None:
+                values["end_time"] = int(end_time)
+            if run_name is not None:
+                self._write_tags(connection, run, {RUN_NAME_TAG: run_name})
+            if values:
+                update(connection, t.runs, run, **values)
+
+    def delete_run(self, run_id: str, *, children: bool = False) -> None:
+        self._set_stage(run_id, children, lifecycle_stage=LifecycleStage.DELETED, deleted_time=now_ms())
+
+    def restore_run(self, run_id: str, *, children: bool = False) -> None:
+        self._set_stage(run_id, children, lifecycle_stage=LifecycleStage.ACTIVE, deleted_time=None)
+
+    def _set_stage(self, run_id: str, children: bool, **values: Any) -> None:
+        with self.database.write() as connection:
+            found = {self._run(connection, run_id, active=False)}
+            level: list[str] = [run_id] if children else []
+            while level:
+                below: list[str] = []
+                for chunk in chunks(level):
+                    query = sa.select(t.runs.c.id, t.runs.c.run_id).where(t.runs.c.parent_run_id.in_(chunk))
+                    rows = [row for row in connection.execute(query) if row.id not in found]
+                    found.update(row.id for row in rows)
+                    below += [row.run_id for row in rows]
+                level = below
+            for some in chunks(sorted(found)):
+                connection.execute(t.runs.update().where(t.runs.c.id.in_(some)).values(**values))
+
+
+def _run_row(draft: RunDraft) -> dict[str, Any]:
+    return {
+        "run_id": draft.run_id,
+        "experiment": number_of("experiment", draft.experiment_id),
+        "name": _validate.name("run", draft.run_name),
+        "user_id": draft.user_id,
+        "status": _validate.one_of("run status", draft.status, RunStatus.ALL),
+        "lifecycle_stage": LifecycleStage.ACTIVE,
+        "start_time": draft.start_time,
+        "end_time": draft.end_time,
+        "parent_run_id": parent_of(draft.tags),
+        "lease_ms": None if draft.lease_seconds is None else int(draft.lease_seconds * 1000),
+    }
+
+
+def _insert_contents(connection: Connection, drafts: Sequence[RunDraft]) -> None:
+    rows: dict[sa.Table, list[dict[str, Any]]] = {t.params: [], t.tags: [], t.metrics: [], t.metric_points: []}
+    numbers = run_numbers(connection, [draft.run_id for draft in drafts])
+    for draft in drafts:
+        run = numbers[draft.run_id]
+        points = [point_row(run, metric) for metric in draft.metrics]
+        rows[t.params] += param_rows(run, draft.params)
+        rows[t.tags] += tag_rows(run, {**draft.tags, RUN_NAME_TAG: draft.run_name})
+        rows[t.metrics] += summaries(points)
+        rows[t.metric_points] += points
+    for table, content in rows.items():
+        if content:
+            connection.execute(table.insert(), content)
