@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from fitbook.entities import Metric
 from fitbook.errors import InvalidValue, StoreUnavailable
 from fitbook.store import SqlStore, Store, open_store
+from fitbook.store._sql import _experiments, _runs
 from fitbook.testing.store_suite import START, StoreSuite, begin, draft
 
 
