@@ -95,6 +95,11 @@ class RunHandle:
         if params:
             self.backend.store.log_batch(self.run_id, params={k: _text(v) for k, v in pairs("log_params", params)})
 
+    def correct_param(self, key: str, value: Any, reason: str | None = None) -> None:
+        """Replace the value of a parameter, and keep the old one; see `fitbook.correct_param`."""
+        user = _context.user_name()
+        self.backend.store.correct_param(self.run_id, key, _text(value), user_id=user, reason=reason or "")
+
     def log_metric(self, key: str, value: float, step: int | None = None, timestamp: int | None = None) -> None:
         """Add one point to a metric; see `fitbook.log_metric`."""
         number = _validate.metric_value(key, value)

@@ -309,8 +309,8 @@ def test_data_sets(run: ActiveRun) -> None:
     fitbook.log_input(Dataset("iris", "abc"), "train", {"k": "v"})
     (used,) = run.inputs.dataset_inputs
     assert (used.dataset.name, dict(used.tags)) == ("iris", {"k": "v", "mlflow.data.context": "train"})
-    with pytest.raises(InvalidValue, match="log_input got a DataFrame; give"):
-        fitbook.log_input(pd.DataFrame())
+    with pytest.raises(InvalidValue, match=r"A DataFrame is no data set.*from_pandas\(\)"):
+        fitbook.log_input(pd.DataFrame({"name": ["a"], "digest": ["b"]}))
 
 
 # -- life cycle ------------------------------------------------------------------------------------------------------
