@@ -190,6 +190,7 @@ class RunDraft:
     """Everything of a run that is to be written at once (`Store.create_runs`).
 
     ``lease_seconds`` is how long the run counts as alive without `Store.renew_leases`; None for as long as nobody ends it.
+    ``deleted_time`` is for runs that come from elsewhere, where they were deleted then; None for active ones.
     """
 
     experiment_id: str
@@ -203,6 +204,8 @@ class RunDraft:
     metrics: list[Metric] = field(default_factory=list)
     tags: Mapping[str, str] = field(default_factory=dict)
     lease_seconds: float | None = None
+    datasets: list[DatasetInput] = field(default_factory=list)
+    deleted_time: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

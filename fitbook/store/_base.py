@@ -42,9 +42,16 @@ class Store(ABC):
 
     @abstractmethod
     def create_experiment(
-        self, name: str, artifact_location: str | None = None, tags: Mapping[str, str] | None = None
+        self,
+        name: str,
+        artifact_location: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        creation_time: int | None = None,
     ) -> str:
-        """Make an experiment and return its id; raises `AlreadyExists`, for a deleted one of that name too."""
+        """Make an experiment and return its id; raises `AlreadyExists`, for a deleted one of that name too.
+
+        ``creation_time`` is for those that come from elsewhere; None is now.
+        """
 
     @abstractmethod
     def get_experiment(self, experiment_id: str) -> Experiment:
@@ -91,6 +98,7 @@ class Store(ABC):
     def create_runs(self, drafts: Sequence[RunDraft]) -> None:
         """Write any number of runs with all that belongs to them, in one transaction.
 
+        Runs that come from elsewhere deleted stay so; of all runs only these may belong to a deleted experiment.
         This is how a run begins, how a search writes its children, and how a store is filled in bulk.
         """
 

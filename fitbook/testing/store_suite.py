@@ -211,6 +211,12 @@ class StoreSuite:
             with pytest.raises(InvalidValue, match="tag key"):
                 store.set_experiment_tag("0", key, "v")
 
+    def test_an_experiment_from_elsewhere_keeps_its_age(self, store: Store) -> None:
+        made = store.get_experiment(store.create_experiment("old", creation_time=START))
+        assert (made.creation_time, made.last_update_time) == (START, START)
+        with pytest.raises(InvalidValue, match="timestamp"):
+            store.create_experiment("never", creation_time=2**63)
+
     def test_searching_experiments(self, store: Store) -> None:
         ids = {name: store.create_experiment(name, tags={"team": name[0]}) for name in ("a1", "a2", "b1")}
         store.delete_experiment(ids["a2"])
@@ -290,6 +296,28 @@ class StoreSuite:
         with pytest.raises(AlreadyExists, match=run_id):
             store.create_runs([draft(5), draft(6, run_id=run_id)])
         assert _names(store.search_runs(["0"])) == ["run-1"]
+
+    def test_runs_from_elsewhere_are_written_with_their_datasets_and_their_stage(self, store: Store) -> None:
+        used = DatasetInput(Dataset("wine", "d1", profile="{}"), {"mlflow.data.context": "train"})
+        kept, gone = draft(1, datasets=[used]), draft(2, datasets=[used], deleted_time=START + 5)
+        store.create_runs([kept, gone])
+        assert store.get_run(kept.run_id).inputs.dataset_inputs == (used,)
+        read = store.get_run(gone.run_id)
+        assert (read.info.lifecycle_stage, read.inputs.dataset_inputs) == ("deleted", (used,))
+        assert [run.info.run_id for run in store.search_runs(["0"])] == [kept.run_id]
+        store.restore_run(gone.run_id)
+        assert store.get_run(gone.run_id).info.lifecycle_stage == "active"
+
+    def test_a_deleted_experiment_takes_deleted_runs_only_and_they_come_back_with_it(self, store: Store) -> None:
+        experiment = store.create_experiment("gone")
+        store.delete_experiment(experiment)
+        since = store.get_experiment(experiment).last_update_time
+        gone = draft(1, experiment_id=experiment, deleted_time=since)
+        with pytest.raises(WrongState, match="'gone'"):
+            store.create_runs([gone, draft(2, experiment_id=experiment)])
+        store.create_runs([gone])
+        store.restore_experiment(experiment)
+        assert [run.info.run_id for run in store.search_runs([experiment])] == [gone.run_id]
 
     def test_updating_changes_what_is_given(self, store: Store, run_id: str) -> None:
         before = store.get_run(run_id)

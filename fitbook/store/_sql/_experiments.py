@@ -22,14 +22,18 @@ class SqlExperiments(SqlPart):
     """The part of the contract that is about experiments, but for searching."""
 
     def create_experiment(
-        self, name: str, artifact_location: str | None = None, tags: Mapping[str, str] | None = None
+        self,
+        name: str,
+        artifact_location: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        creation_time: int | None = None,
     ) -> str:
         name = _validate.name("experiment", name)
         rows = [{"key": _validate.key("tag", k), "value": text(v)} for k, v in (tags or {}).items()]
         artifact_location = self._relative(artifact_location or "")
         try:
             with self.database.write() as connection:
-                number = _insert_experiment(connection, name, artifact_location)
+                number = _insert_experiment(connection, name, artifact_location, created=creation_time)
                 if rows:
                     connection.execute(t.experiment_tags.insert(), [{"experiment": number, **row} for row in rows])
         except IntegrityError:
@@ -127,8 +131,10 @@ class SqlExperiments(SqlPart):
             )
 
 
-def _insert_experiment(connection: Connection, name: str, location: str | None, number: int | None = None) -> int:
-    moment = now_ms()
+def _insert_experiment(
+    connection: Connection, name: str, location: str | None, number: int | None = None, created: int | None = None
+) -> int:
+    moment = now_ms() if created is None else _validate.timestamp(created)
     row: dict[str, Any] = {
         "name": name,
         "artifact_location": (location or "").rstrip("/"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,10 +31,15 @@ class SqlRuns(SqlContents, SqlLeases):
             return
         try:
             with self.database.write() as connection:
+                with_active = {draft.experiment_id for draft in drafts if draft.deleted_time is None}
                 for experiment_id in {draft.experiment_id for draft in drafts}:
-                    self._experiment(connection, experiment_id)
+                    self._experiment(connection, experiment_id, active=experiment_id in with_active)
                 connection.execute(_INSERT_RUN, [_run_row(draft) for draft in drafts])
-                _insert_contents(connection, drafts)
+                numbers = run_numbers(connection, [draft.run_id for draft in drafts])
+                _insert_contents(connection, drafts, numbers)
+                for draft in drafts:
+                    for dataset in draft.datasets:
+                        self._write_dataset(connection, numbers[draft.run_id], dataset)
         except IntegrityError:
             with self.database.read() as connection:
                 taken = run_numbers(connection, [draft.run_id for draft in drafts])
@@ -89,7 +94,8 @@ def _run_row(draft: RunDraft) -> dict[str, Any]:
         "name": _validate.name("run", draft.run_name),
         "user_id": draft.user_id,
         "status": _validate.one_of("run status", draft.status, RunStatus.ALL),
-        "lifecycle_stage": LifecycleStage.ACTIVE,
+        "lifecycle_stage": LifecycleStage.ACTIVE if draft.deleted_time is None else LifecycleStage.DELETED,
+        "deleted_time": draft.deleted_time,
         "start_time": draft.start_time,
         "end_time": draft.end_time,
         "parent_run_id": parent_of(draft.tags),
@@ -97,9 +103,8 @@ def _run_row(draft: RunDraft) -> dict[str, Any]:
     }
 
 
-def _insert_contents(connection: Connection, drafts: Sequence[RunDraft]) -> None:
+def _insert_contents(connection: Connection, drafts: Sequence[RunDraft], numbers: Mapping[str, int]) -> None:
     rows: dict[sa.Table, list[dict[str, Any]]] = {t.params: [], t.tags: [], t.metrics: [], t.metric_points: []}
-    numbers = run_numbers(connection, [draft.run_id for draft in drafts])
     for draft in drafts:
         run = numbers[draft.run_id]
         points = [point_row(run, metric) for metric in draft.metrics]
