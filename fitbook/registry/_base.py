@@ -197,6 +197,30 @@ class Registry(ABC):
     def get_model_version_by_alias(self, name: str, alias: str) -> ModelVersion:
         """The version that an alias points at; ``latest`` is the highest version."""
 
+    @abstractmethod
+    def merge_registered_model(
+        self, model: RegisteredModel, versions: Sequence[ModelVersion] = (), deleted: Sequence[int] = ()
+    ) -> list[int]:
+        """Add a model that another registry keeps: versions with their own numbers, times, stages and tags.
+
+        What is here already stays as it is: the model's description, tags and aliases of the same name, and versions of
+        the same number. So it may be done again, with what is new there.
+
+        Parameters
+        ----------
+        model : RegisteredModel
+            The model with its tags and aliases; ``latest_versions`` are not looked at.
+        versions : sequence of ModelVersion
+            Its versions.
+        deleted : sequence of int
+            Numbers that are not to be given out, because their versions were deleted there.
+
+        Returns
+        -------
+        list of int
+            The numbers of the versions that were added.
+        """
+
     @final
     def resolve(self, uri: RegisteredUri) -> ModelVersion:
         """The version that a ``models:/<name>…`` URI means now.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,13 +20,15 @@ from fitbook.entities import ModelVersion, PagedList, RegisteredModel
 from fitbook.errors import AlreadyExists, InvalidValue, NotFound
 from fitbook.registry import _rows, _rules
 from fitbook.registry._base import Registry
-from fitbook.store import Database, _filter, _filter_sql
+from fitbook.registry._merging import merge
+from fitbook.store import Database, _filter, _filter_sql, retrying
 from fitbook.store import _tables as t
 
 _MODELS, _VERSIONS, _ALIASES = t.registered_models.c, t.model_versions.c, t.model_aliases.c
 _SUGGESTED = 1000  # how many names are looked through for what was perhaps meant
 
 
+@retrying
 class SqlRegistry(Registry):
     """Models and versions in SQL tables.
 
@@ -124,6 +127,27 @@ class SqlRegistry(Registry):
             number = _model(connection, name, lock=True).id
             connection.execute(table.delete().where(table.c.model == number, table.c.key == key))
 
+    def merge_registered_model(
+        self, model: RegisteredModel, versions: Sequence[ModelVersion] = (), deleted: Sequence[int] = ()
+    ) -> list[int]:
+        model = replace(model, name=_rules.model_name(model.name), description=_text("description", model.description))
+        for alias in model.aliases:
+            _rules.alias(alias)
+        versions = [_checked(version) for version in versions]
+        texts = {
+            "tags": _tag_rows(model.tags),
+            "version_tags": {version.version: _tag_rows(version.tags) for version in versions},
+        }
+        numbers = [_rules.version(number) for number in deleted]
+        try:
+            with self.database.write() as connection:
+                lock = sa.select(_MODELS.id).where(_MODELS.name == model.name).with_for_update()
+                connection.execute(lock).all()
+                return merge(connection, model, versions, numbers, texts)
+        except IntegrityError:
+            # Another process has made the model in the meantime.
+            raise AlreadyExists("registered model", model.name, "Somebody else has just made it; try again.") from None
+
     # -- versions ----------------------------------------------------------------------------------------------------
 
     def create_model_version(
@@ -139,15 +163,13 @@ class SqlRegistry(Registry):
         row = {
             "stage": "None",
             "description": _text("description", description),
-            "source": _text("source", source),
+            "source": _source(source),
             "run_id": _text("run id", run_id, 32),
             "model_id": _text("model id", model_id, 34) or None,
             "status": "READY",
             "creation_timestamp": now,
             "last_updated_timestamp": now,
         }
-        if not row["source"]:
-            raise InvalidValue("The source of the model version is empty; give the URI or path of the model's folder.")
         with self.database.write() as connection:
             model = _model(connection, name, lock=True)
             highest = connection.scalar(sa.select(sa.func.max(_VERSIONS.version)).where(_VERSIONS.model == model.id))
@@ -270,6 +292,29 @@ class SqlRegistry(Registry):
 
 def _now() -> int:
     return time.time_ns() // 1_000_000
+
+
+def _source(source: object) -> str:
+    text = _text("source", source)
+    if not text:
+        raise InvalidValue("The source of the model version is empty; give the URI or path of the model's folder.")
+    return text
+
+
+def _checked(version: ModelVersion) -> ModelVersion:
+    """A version from elsewhere by the rules for those that are made here."""
+    return replace(
+        version,
+        version=_rules.version(version.version),
+        current_stage=_rules.stage(version.current_stage),
+        description=_text("description", version.description),
+        source=_source(version.source),
+        run_id=_text("run id", version.run_id, 32),
+        model_id=_text("model id", version.model_id, 34) or None,
+        status=_text("status", version.status, 20),
+        creation_timestamp=_validate.timestamp(version.creation_timestamp),
+        last_updated_timestamp=_validate.timestamp(version.last_updated_timestamp),
+    )
 
 
 def _model(connection: Connection, name: str, *, lock: bool = False) -> Row[Any]:

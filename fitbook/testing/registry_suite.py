@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from fitbook.entities import ModelVersion, RegisteredModel
 from fitbook.errors import AlreadyExists, InvalidFilter, InvalidValue, NotFound
 from fitbook.registry import Registry, parse
 
@@ -420,3 +421,57 @@ class RegistrySuite:
         assert before.description == ""
         with pytest.raises(dataclasses.FrozenInstanceError):
             before.description = "x"  # type: ignore[misc]
+
+    # -- from elsewhere
+
+    def test_a_model_from_elsewhere_keeps_its_numbers_and_times(self, registry: Registry) -> None:
+        versions = [_elsewhere(2, current_stage="Production", tags={"k": "ü"}), _elsewhere(5, model_id="m-" + "0" * 32)]
+        model = RegisteredModel("churn", 10, 20, "about", tags={"t": "v"}, aliases={"champion": 5})
+        assert registry.merge_registered_model(model, versions, deleted=[6]) == [2, 5]
+        read = registry.get_registered_model("churn")
+        assert (read.creation_timestamp, read.last_updated_timestamp, read.description) == (10, 20, "about")
+        assert (dict(read.tags), dict(read.aliases)) == ({"t": "v"}, {"champion": 5})
+        assert registry.get_model_version("churn", 2) == versions[0]
+        assert registry.get_model_version("churn", 5) == dataclasses.replace(versions[1], aliases=("champion",))
+        assert registry.create_model_version("churn", "s").version == 7
+        with pytest.raises(NotFound):
+            registry.get_model_version("churn", 6)
+
+    def test_merging_again_adds_what_is_new_and_changes_nothing(self, registry: Registry) -> None:
+        model = RegisteredModel("churn", 10, 20, "about", tags={"t": "v"}, aliases={"a": 1})
+        registry.merge_registered_model(model, [_elsewhere(1)])
+        registry.update_registered_model("churn", "mine")
+        registry.transition_model_version_stage("churn", 1, "Staging")
+        later = dataclasses.replace(model, description="theirs", tags={"t": "w", "u": "x"}, aliases={"a": 3, "b": 3})
+        assert registry.merge_registered_model(later, [_elsewhere(1, source="other"), _elsewhere(3)], [1, 2]) == [3]
+        read = registry.get_registered_model("churn")
+        assert (read.description, dict(read.tags)) == ("mine", {"t": "v", "u": "x"})
+        assert dict(read.aliases) == {"a": 1, "b": 3}
+        first = registry.get_model_version("churn", 1)
+        assert (first.source, first.current_stage) == ("runs:/r/model", "Staging")
+        assert registry.merge_registered_model(later, [_elsewhere(3)], [2]) == []
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [{"version": "x"}, {"current_stage": "Beta"}, {"source": ""}, {"tags": {"": "v"}}, {"run_id": "r" * 33}],
+    )
+    def test_a_bad_version_from_elsewhere_leaves_nothing(self, registry: Registry, wrong: dict[str, Any]) -> None:
+        with pytest.raises(InvalidValue):
+            registry.merge_registered_model(RegisteredModel("m", 1, 1, ""), [_elsewhere(1), _elsewhere(2, **wrong)])
+        with pytest.raises(InvalidValue):
+            registry.merge_registered_model(RegisteredModel("m", 1, 1, "", aliases={"v1": 1}), [_elsewhere(1)])
+        assert registry.search_registered_models() == []
+
+
+def _elsewhere(number: int, **more: Any) -> ModelVersion:
+    values: dict[str, Any] = {
+        "name": "churn",
+        "version": number,
+        "creation_timestamp": 100 + number,
+        "last_updated_timestamp": 200 + number,
+        "current_stage": "None",
+        "description": f"the {number}.",
+        "source": "runs:/r/model",
+        "run_id": "r",
+    }
+    return ModelVersion(**values | more)
