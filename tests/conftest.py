@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["fitbook.testing.servers"]
 pytest.register_assert_rewrite("fitbook.testing")
 
 from fitbook import settings  # noqa: E402

@@ -8,8 +8,11 @@ from urllib.parse import unquote, urlsplit
 
 from fitbook.errors import InvalidValue, StoreUnavailable
 from fitbook.store._base import DEFAULT_EXPERIMENT_ID, DEFAULT_EXPERIMENT_NAME, Store
-from fitbook.store._database import Database, absolute_url, patience, sqlite_file
+from fitbook.store._database import Database
+from fitbook.store._engines import patience
+from fitbook.store._failures import retrying
 from fitbook.store._sql import SqlStore
+from fitbook.store._urls import absolute_url, sqlite_file
 
 __all__ = [
     "DEFAULT_EXPERIMENT_ID",
@@ -21,6 +24,7 @@ __all__ = [
     "directory_of",
     "open_store",
     "patience",
+    "retrying",
 ]
 
 DATABASE_FILE = "fitbook.db"

@@ -1,53 +1,31 @@
-"""One SQL database: its engine, its transactions, and what differs between the engines.
-
-SQLite runs in WAL mode, and every writing transaction takes the write lock when it opens (``BEGIN IMMEDIATE``): a
-transaction that first reads and then wants to write would fail at once when another process has written in between,
-whatever the timeout. Measured figures: docs/decisions/0003-store.md.
-"""
+"""One SQL database: its transactions, its tables, and what differs between the engines in what is written."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib
 import os
-import random
-import sqlite3
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql import Executable
 
-from fitbook import settings
 from fitbook._log import logger
 from fitbook.errors import InvalidValue, StoreIncompatible, StoreUnavailable
-from fitbook.store._filter_dialects import register_functions
+from fitbook.store._engines import make_engine, make_folder, reading, seconds_to_wait
+from fitbook.store._failures import failure
 from fitbook.store._tables import SCHEMA_REVISION, metadata, schema_version
+from fitbook.store._urls import hide_password, parsed_url, sqlite_file
 
-# Not the module's functions: they would advance the random numbers of the program.
-_random = random.SystemRandom()
-
-_patience: ContextVar[float | None] = ContextVar("fitbook_store_patience", default=None)
-
-
-@contextlib.contextmanager
-def patience(seconds: float) -> Iterator[None]:
-    """Wait at most this long for a locked database, in everything that this block does."""
-    token = _patience.set(seconds)
-    try:
-        yield
-    finally:
-        _patience.reset(token)
-
+# Any number, but always the same: PostgreSQL's advisory locks have no names.
+_ALONE = 0x666974
 
 # All that are open here. The registry of at-fork hooks would keep each alive for ever.
 _databases: weakref.WeakSet[Database] = weakref.WeakSet()
@@ -106,20 +84,13 @@ class Database:
     """
 
     def __init__(self, url: str | sa.URL, *, prepare: Callable[[], None] | None = None) -> None:
-        parsed = _parsed(url)
+        parsed = parsed_url(url)
         self.url = parsed.render_as_string(hide_password=False)
-        try:
-            self.engine = _sqlite_engine(parsed) if parsed.get_backend_name() == "sqlite" else sa.create_engine(parsed)
-        except (ArgumentError, NoSuchModuleError) as error:
-            raise _no_url(url, error) from error
-        except ModuleNotFoundError as error:
-            raise StoreUnavailable(
-                f"The tracking URI {parsed!r} needs the Python package {error.name!r}; install it."
-            ) from error
+        self.engine = make_engine(parsed)
         self.dialect = self.engine.dialect.name
         # A database in memory is one connection: its transactions must not interleave.
         self._turn = threading.RLock() if isinstance(self.engine.pool, StaticPool) else None
-        self._reader = self.engine.execution_options(fitbook_reads=True)
+        self._reader = reading(self.engine)
         _databases.add(self)
         self._prepare = prepare
         self._file = sqlite_file(parsed)
@@ -162,6 +133,26 @@ class Database:
     def read(self) -> contextlib.AbstractContextManager[Connection]:
         """Open a transaction that only reads, and sees one state of the database throughout."""
         return self._transaction(self._reader)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """Open a writing transaction in whose time no other process has one of these: for making and changing tables."""
+        with contextlib.ExitStack() as held:
+            # SQLite's transactions are alone anyway. MySQL commits with every change of a table, and PostgreSQL's lock
+            # would go before that of the transaction: a connection of its own holds it until all is done.
+            if self.dialect == "postgresql":
+                keeper = held.enter_context(self.write())
+                keeper.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ALONE})")
+            elif self.dialect != "sqlite":
+                keeper = held.enter_context(self.read())
+                name = "concat('fitbook ', md5(database()))"
+                if keeper.exec_driver_sql(f"SELECT get_lock({name}, {seconds_to_wait()})").scalar() != 1:
+                    raise StoreUnavailable(
+                        f"Another process makes or changes the tables of {hide_password(self.url)}; try again."
+                    )
+                held.callback(keeper.exec_driver_sql, f"DO release_lock({name})")
+            with self.write() as connection:
+                yield connection
 
     def upsert(
         self,
@@ -217,22 +208,26 @@ class Database:
     def _transaction(self, engine: Engine) -> Iterator[Connection]:
         self.generation()
         with self._turn or contextlib.nullcontext():
+            committing = False
             try:
                 with engine.begin() as connection:
                     yield connection
+                    committing = True
+            except sa.exc.TimeoutError as error:
+                raise StoreUnavailable(f"All connections to {hide_password(self.url)} are in use: {error}") from error
             except (UnicodeEncodeError, OverflowError, sa.exc.DataError) as error:
                 raise InvalidValue(f"The store can't hold or look up a value that it was given: {error}") from error
             except DBAPIError as error:
                 if isinstance(error, sa.exc.IntegrityError):
                     raise
-                raise _unavailable(self.url, error) from error
+                raise failure(self.url, error, committing=committing) from error
 
     def _make_anew(self, file: Path) -> None:
         logger.warning(
             "The store %s was removed or replaced while this process had it open; new runs go to a new one there.", file
         )
         self.engine.dispose()
-        _make_folder(file)
+        make_folder(file)
         if self._prepare is not None:
             self._prepare()
         self._create_or_check()
@@ -252,13 +247,13 @@ class Database:
             found = self._create()
         if found != SCHEMA_REVISION:
             raise StoreIncompatible(
-                f"The store at {_hide_password(self.url)} has schema {found!r}; this fitbook knows {SCHEMA_REVISION!r}. "
+                f"The store at {hide_password(self.url)} has schema {found!r}; this fitbook knows {SCHEMA_REVISION!r}. "
                 "Open it with the version of fitbook that wrote it, or a newer one."
             )
 
     def _create(self) -> str | None:
-        # Whoever gets the write lock first creates everything in one transaction; the others find it there.
-        with self.write() as connection:
+        # Whoever is first creates everything; the others find it there.
+        with self.alone() as connection:
             if sa.inspect(connection).has_table(schema_version.name):
                 found = connection.scalar(sa.select(schema_version.c.version_num))
                 if found is not None:
@@ -266,15 +261,6 @@ class Database:
             metadata.create_all(connection)
             connection.execute(schema_version.insert(), {"version_num": SCHEMA_REVISION})
         return SCHEMA_REVISION
-
-
-def sqlite_file(url: str | sa.URL) -> Path | None:
-    """Tell which file a database URL means; None for other databases, one in memory, and SQLite's own ``file:`` URIs."""
-    parsed = _parsed(url)
-    name = parsed.database or ""
-    if parsed.get_backend_name() != "sqlite" or name in ("", ":memory:") or name.startswith("file:"):
-        return None
-    return Path(name).absolute()
 
 
 def _identity(path: str) -> tuple[int, int] | None:
@@ -285,112 +271,6 @@ def _identity(path: str) -> tuple[int, int] | None:
     return found.st_ino, found.st_dev
 
 
-def _make_folder(file: Path) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreUnavailable(
-            f"The folder {file.parent} of the store can't be made: {error.strerror}. Make it writable for this user, "
-            "or choose another tracking URI."
-        ) from error
-
-
-def absolute_url(url: str) -> str:
-    """Make the path of a SQLite file absolute; every other URL stays as it is."""
-    file = sqlite_file(url)
-    if file is None or Path(_parsed(url).database or "").is_absolute():
-        return url
-    return _parsed(url).set(database=str(file)).render_as_string(hide_password=False)
-
-
-def _parsed(url: str | sa.URL) -> sa.URL:
-    try:
-        return sa.make_url(url)
-    except (ArgumentError, ValueError) as error:
-        raise _no_url(url, error) from error
-
-
-def _no_url(url: object, error: Exception) -> InvalidValue:
-    return InvalidValue(f"The tracking URI {str(url)!r} is not a database URL that can be used here: {error}")
-
-
-def _sqlite_engine(url: sa.URL) -> Engine:
-    in_memory = url.database in (None, "", ":memory:")
-    file = sqlite_file(url)
-    if file is not None:
-        _make_folder(file)
-    engine = sa.create_engine(
-        url,
-        connect_args={"timeout": settings.SQLITE_TIMEOUT.get(), "check_same_thread": False, "isolation_level": None},
-        **({"poolclass": StaticPool} if in_memory else {"pool_size": 5, "max_overflow": 60}),
-    )
-
-    @event.listens_for(engine, "connect")
-    def _on_connect(connection: sqlite3.Connection, record: Any) -> None:
-        connection.execute(f"PRAGMA busy_timeout={int(_seconds_to_wait() * 1000)}")
-        register_functions(connection)
-        if not in_memory:
-            _switch_to_wal(connection)
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA foreign_keys=ON")
-        record.info["patience"] = _patience.get()
-
-    @event.listens_for(engine, "begin")
-    def _on_begin(connection: Connection) -> None:
-        wanted = _patience.get()
-        info = connection.info
-        if info["patience"] != wanted:
-            connection.exec_driver_sql(f"PRAGMA busy_timeout={int(_seconds_to_wait() * 1000)}")
-            info["patience"] = wanted
-        reads = connection.get_execution_options().get("fitbook_reads")
-        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-    return engine
-
-
-def _seconds_to_wait() -> float:
-    wanted = _patience.get()
-    return settings.SQLITE_TIMEOUT.get() if wanted is None else wanted
-
-
-def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    # The very first switch of a new file needs it alone, and SQLite does not wait for that by itself.
-    deadline = time.monotonic() + _seconds_to_wait()
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL").fetchone()
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(_random.uniform(0.001, 0.02))
-
-
 def _means_missing_table(error: BaseException | None) -> bool:
     text = str(error).lower()
     return "no such table" in text or "does not exist" in text or "doesn't exist" in text
-
-
-def _unavailable(url: str, error: DBAPIError) -> StoreUnavailable:
-    reason = str(error.orig).strip()
-    lowered = reason.lower()
-    if "locked" in lowered or "busy" in lowered:
-        advice = "Another process holds its write lock; try again, or raise FITBOOK_SQLITE_TIMEOUT."
-    elif "readonly" in lowered or "read-only" in lowered:
-        advice = "Make the file and its folder writable for this user, or choose another tracking URI."
-    elif "malformed" in lowered or "not a database" in lowered:
-        advice = "The file is damaged or not a database: restore it from a backup, or choose another tracking URI."
-    elif "full" in lowered:
-        advice = "The disk is full: make room."
-    elif "unable to open" in lowered:
-        advice = "Check that the folder exists and is writable for this user, or choose another tracking URI."
-    else:
-        advice = "Check that the database is there, and that this user may read and write it."
-    return StoreUnavailable(f"The store at {_hide_password(url)} can't be used: {reason}. {advice}")
-
-
-def _hide_password(url: str) -> str:
-    try:
-        return sa.make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return url

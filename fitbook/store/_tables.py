@@ -16,11 +16,11 @@ from sqlalchemy import (
     Integer,
     MetaData,
     SmallInteger,
-    String,
     Table,
-    Text,
     UniqueConstraint,
 )
+
+from fitbook.store._types import Exact
 
 SCHEMA_REVISION = "0002"
 
@@ -29,23 +29,21 @@ metadata = MetaData()
 # SQLite only auto-numbers INTEGER primary keys; the others want 64 bits.
 _Id = BigInteger().with_variant(Integer, "sqlite")
 _Double = Float(53)
-# MySQL's TEXT ends at 64 KB.
-_Text = Text().with_variant(Text(2**32 - 1), "mysql", "mariadb")
 
 
 def _run_key() -> Column[int]:
     return Column("run", _Id, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
 
 
-schema_version = Table("alembic_version", metadata, Column("version_num", String(32), primary_key=True))
+schema_version = Table("alembic_version", metadata, Column("version_num", Exact(32), primary_key=True))
 
 experiments = Table(
     "experiments",
     metadata,
     Column("id", _Id, primary_key=True),
-    Column("name", String(256), nullable=False, unique=True),
-    Column("artifact_location", _Text, nullable=False),
-    Column("lifecycle_stage", String(8), nullable=False),
+    Column("name", Exact(256), nullable=False, unique=True),
+    Column("artifact_location", Exact, nullable=False),
+    Column("lifecycle_stage", Exact(8), nullable=False),
     Column("creation_time", BigInteger, nullable=False),
     Column("last_update_time", BigInteger, nullable=False),
 )
@@ -54,25 +52,25 @@ experiment_tags = Table(
     "experiment_tags",
     metadata,
     Column("experiment", _Id, ForeignKey("experiments.id", ondelete="CASCADE"), primary_key=True),
-    Column("key", String(250), primary_key=True),
-    Column("value", _Text, nullable=False),
+    Column("key", Exact(250), primary_key=True),
+    Column("value", Exact, nullable=False),
 )
 
 runs = Table(
     "runs",
     metadata,
     Column("id", _Id, primary_key=True),
-    Column("run_id", String(32), nullable=False, unique=True),
+    Column("run_id", Exact(32), nullable=False, unique=True),
     Column("experiment", _Id, ForeignKey("experiments.id"), nullable=False),
-    Column("name", String(256), nullable=False),
-    Column("user_id", String(256), nullable=False),
-    Column("status", String(9), nullable=False),
-    Column("lifecycle_stage", String(8), nullable=False),
+    Column("name", Exact(256), nullable=False),
+    Column("user_id", Exact(256), nullable=False),
+    Column("status", Exact(9), nullable=False),
+    Column("lifecycle_stage", Exact(8), nullable=False),
     Column("start_time", BigInteger, nullable=False),
     Column("end_time", BigInteger),
     Column("deleted_time", BigInteger),
     # What the tag mlflow.parentRunId says: an id rather than a key, for the parent may come later, or never.
-    Column("parent_run_id", String(32)),
+    Column("parent_run_id", Exact(32)),
     # Until when the run's process has promised to be alive, by the database's clock; none once somebody has ended it.
     Column("lease_until", BigInteger),
     Index("ix_runs_newest", "experiment", "lifecycle_stage", "start_time", "id"),
@@ -84,8 +82,8 @@ params = Table(
     "params",
     metadata,
     _run_key(),
-    Column("key", String(250), primary_key=True),
-    Column("value", _Text, nullable=False),
+    Column("key", Exact(250), primary_key=True),
+    Column("value", Exact, nullable=False),
     Column("number", _Double),
     Index("ix_params_number", "key", "number"),
 )
@@ -94,8 +92,8 @@ tags = Table(
     "tags",
     metadata,
     _run_key(),
-    Column("key", String(250), primary_key=True),
-    Column("value", _Text, nullable=False),
+    Column("key", Exact(250), primary_key=True),
+    Column("value", Exact, nullable=False),
 )
 
 # Every correction of a parameter that was written already: the old values are never lost.
@@ -104,12 +102,12 @@ param_changes = Table(
     metadata,
     Column("id", _Id, primary_key=True),
     Column("run", _Id, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
-    Column("key", String(250), nullable=False),
-    Column("old_value", _Text, nullable=False),
-    Column("new_value", _Text, nullable=False),
+    Column("key", Exact(250), nullable=False),
+    Column("old_value", Exact, nullable=False),
+    Column("new_value", Exact, nullable=False),
     Column("timestamp", BigInteger, nullable=False),
-    Column("user_id", String(256), nullable=False),
-    Column("reason", _Text, nullable=False),
+    Column("user_id", Exact(256), nullable=False),
+    Column("reason", Exact, nullable=False),
     Index("ix_param_changes_run", "run", "key"),
 )
 
@@ -119,7 +117,7 @@ metrics = Table(
     "metrics",
     metadata,
     _run_key(),
-    Column("key", String(250), primary_key=True),
+    Column("key", Exact(250), primary_key=True),
     Column("value", _Double, nullable=False),
     Column("special", SmallInteger, nullable=False, server_default="0"),
     Column("step", BigInteger, nullable=False),
@@ -134,7 +132,7 @@ metric_points = Table(
     metadata,
     Column("id", _Id, primary_key=True),
     Column("run", _Id, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
-    Column("key", String(250), nullable=False),
+    Column("key", Exact(250), nullable=False),
     Column("value", _Double, nullable=False),
     Column("special", SmallInteger, nullable=False, server_default="0"),
     Column("step", BigInteger, nullable=False),
@@ -147,12 +145,12 @@ datasets = Table(
     metadata,
     Column("id", _Id, primary_key=True),
     Column("experiment", _Id, ForeignKey("experiments.id"), nullable=False),
-    Column("name", String(256), nullable=False),
-    Column("digest", String(64), nullable=False),
-    Column("source_type", String(36), nullable=False),
-    Column("source", _Text, nullable=False),
-    Column("schema", _Text),
-    Column("profile", _Text),
+    Column("name", Exact(256), nullable=False),
+    Column("digest", Exact(64), nullable=False),
+    Column("source_type", Exact(36), nullable=False),
+    Column("source", Exact, nullable=False),
+    Column("schema", Exact),
+    Column("profile", Exact),
     UniqueConstraint("experiment", "name", "digest"),
 )
 
@@ -161,18 +159,18 @@ run_datasets = Table(
     metadata,
     _run_key(),
     Column("dataset", _Id, ForeignKey("datasets.id"), primary_key=True),
-    Column("tags", _Text, nullable=False),
+    Column("tags", Exact, nullable=False),
 )
 
 logged_models = Table(
     "logged_models",
     metadata,
     Column("id", _Id, primary_key=True),
-    Column("model_id", String(34), nullable=False, unique=True),
+    Column("model_id", Exact(34), nullable=False, unique=True),
     Column("run", _Id, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("artifact_path", String(500), nullable=False),
-    Column("flavor", String(64), nullable=False),
-    Column("sha256", String(64), nullable=False),
+    Column("artifact_path", Exact(500), nullable=False),
+    Column("flavor", Exact(64), nullable=False),
+    Column("sha256", Exact(64), nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     Column("creation_timestamp", BigInteger, nullable=False),
 )
@@ -183,17 +181,17 @@ files = Table(
     metadata,
     _run_key(),
     # MySQL's keys end at 3072 bytes, of which a character may need four.
-    Column("path", String(700), primary_key=True),
+    Column("path", Exact(700), primary_key=True),
     Column("size", BigInteger, nullable=False),
-    Column("sha256", String(64), nullable=False),
+    Column("sha256", Exact(64), nullable=False),
 )
 
 registered_models = Table(
     "registered_models",
     metadata,
     Column("id", _Id, primary_key=True),
-    Column("name", String(256), nullable=False, unique=True),
-    Column("description", _Text, nullable=False),
+    Column("name", Exact(256), nullable=False, unique=True),
+    Column("description", Exact, nullable=False),
     Column("creation_timestamp", BigInteger, nullable=False),
     Column("last_updated_timestamp", BigInteger, nullable=False),
 )
@@ -202,8 +200,8 @@ registered_model_tags = Table(
     "registered_model_tags",
     metadata,
     Column("model", _Id, ForeignKey("registered_models.id", ondelete="CASCADE"), primary_key=True),
-    Column("key", String(250), primary_key=True),
-    Column("value", _Text, nullable=False),
+    Column("key", Exact(250), primary_key=True),
+    Column("value", Exact, nullable=False),
 )
 
 model_versions = Table(
@@ -212,12 +210,12 @@ model_versions = Table(
     Column("id", _Id, primary_key=True),
     Column("model", _Id, ForeignKey("registered_models.id", ondelete="CASCADE"), nullable=False),
     Column("version", Integer, nullable=False),
-    Column("stage", String(20), nullable=False),
-    Column("description", _Text, nullable=False),
-    Column("source", _Text, nullable=False),
-    Column("run_id", String(32), nullable=False),
-    Column("model_id", String(34)),
-    Column("status", String(20), nullable=False),
+    Column("stage", Exact(20), nullable=False),
+    Column("description", Exact, nullable=False),
+    Column("source", Exact, nullable=False),
+    Column("run_id", Exact(32), nullable=False),
+    Column("model_id", Exact(34)),
+    Column("status", Exact(20), nullable=False),
     Column("creation_timestamp", BigInteger, nullable=False),
     Column("last_updated_timestamp", BigInteger, nullable=False),
     UniqueConstraint("model", "version"),
@@ -228,14 +226,14 @@ model_version_tags = Table(
     "model_version_tags",
     metadata,
     Column("version", _Id, ForeignKey("model_versions.id", ondelete="CASCADE"), primary_key=True),
-    Column("key", String(250), primary_key=True),
-    Column("value", _Text, nullable=False),
+    Column("key", Exact(250), primary_key=True),
+    Column("value", Exact, nullable=False),
 )
 
 model_aliases = Table(
     "model_aliases",
     metadata,
     Column("model", _Id, ForeignKey("registered_models.id", ondelete="CASCADE"), primary_key=True),
-    Column("alias", String(256), primary_key=True),
+    Column("alias", Exact(256), primary_key=True),
     Column("version", _Id, ForeignKey("model_versions.id", ondelete="CASCADE"), nullable=False),
 )

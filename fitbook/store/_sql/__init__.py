@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 
 from fitbook.store._database import Database
+from fitbook.store._failures import retrying
 from fitbook.store._sql._files import SqlFiles
 from fitbook.store._sql._models import SqlModels
 from fitbook.store._sql._runs import SqlRuns
@@ -13,6 +14,7 @@ from fitbook.store._sql._searching import SqlSearching
 __all__ = ["SqlStore"]
 
 
+@retrying
 class SqlStore(SqlSearching, SqlRuns, SqlFiles, SqlModels):
     """Experiments and runs in SQL tables; see `SqlPart` for the parameters."""
 
