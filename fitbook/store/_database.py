@@ -19,7 +19,7 @@ from sqlalchemy.sql import Executable
 
 from fitbook._log import logger
 from fitbook.errors import InvalidValue, StoreIncompatible, StoreUnavailable
-from fitbook.store._engines import make_engine, make_folder, reading, seconds_to_wait
+from fitbook.store._engines import directly, make_engine, make_folder, reading, seconds_to_wait
 from fitbook.store._failures import failure
 from fitbook.store._tables import SCHEMA_REVISION, metadata, schema_version
 from fitbook.store._urls import hide_password, parsed_url, sqlite_file
@@ -44,20 +44,47 @@ os.register_at_fork(after_in_child=_after_fork)
 
 
 class Prepared:
-    """A statement compiled once, for the paths where compiling, even from a cache, is most of the cost."""
+    """A statement compiled once, for the paths where compiling, even from a cache, is most of the cost.
 
-    __slots__ = ("_order", "_sql")
+    All values of it are parameters: what is written into the statement as a Python value has no place here.
+    """
+
+    __slots__ = ("_is_sqlite", "_order", "_sql")
 
     def __init__(self, statement: Executable, engine: Engine, columns: Sequence[str] | None = None) -> None:
         compiled: Any = statement.compile(dialect=engine.dialect, column_keys=columns)  # type: ignore[attr-defined]
         self._sql = str(compiled)
         self._order: list[str] | None = compiled.positiontup
+        self._is_sqlite = engine.dialect.name == "sqlite"
 
-    def run(self, connection: Connection, values: Mapping[str, Any]) -> sa.CursorResult[Any]:
-        """Execute with ``values``, which must hold every parameter of the statement."""
-        if self._order is None:
-            return connection.exec_driver_sql(self._sql, dict(values))
-        return connection.exec_driver_sql(self._sql, tuple([values[key] for key in self._order]))
+    def run(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Execute once for each row of values, which must hold every parameter of the statement."""
+        many = [self._in_order(values) for values in rows]
+        if self._is_sqlite:
+            directly(connection, self._sql, many, many=True)
+        else:
+            connection.exec_driver_sql(self._sql, many)
+
+    def first(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Any] | None:
+        """Execute, and give the first row of the result; None if it has none."""
+        cursor = self._execute(connection, values)
+        row: Sequence[Any] | None = cursor.fetchone()
+        cursor.close()
+        return row
+
+    def all(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        """Execute, and give all rows of the result."""
+        found: Sequence[Sequence[Any]] = self._execute(connection, values).fetchall()
+        return found
+
+    def _execute(self, connection: Connection, values: Mapping[str, Any]) -> Any:
+        ordered = self._in_order(values)
+        if self._is_sqlite:
+            return directly(connection, self._sql, ordered)
+        return connection.exec_driver_sql(self._sql, ordered)
+
+    def _in_order(self, values: Mapping[str, Any]) -> Any:
+        return dict(values) if self._order is None else tuple([values[key] for key in self._order])
 
 
 class Database:
@@ -91,6 +118,7 @@ class Database:
         # A database in memory is one connection: its transactions must not interleave.
         self._turn = threading.RLock() if isinstance(self.engine.pool, StaticPool) else None
         self._reader = reading(self.engine)
+        self._inserts: dict[sa.Table, Any] = {}
         _databases.add(self)
         self._prepare = prepare
         self._file = sqlite_file(parsed)
@@ -192,9 +220,16 @@ class Database:
         return insert.inserted if self.dialect in ("mysql", "mariadb") else insert.excluded
 
     def _insert(self, table: sa.Table) -> Any:
-        # Each dialect takes a tenth of SQLAlchemy's time to import, and one is used.
-        dialect = "mysql" if self.dialect == "mariadb" else self.dialect
-        return importlib.import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
+        # MySQL's `excluded` means the row of one INSERT, which therefore has to be the same each time.
+        found = self._inserts.get(table)
+        if found is None:
+            # Each dialect takes a tenth of SQLAlchemy's time to import, and one is used.
+            dialect = "mysql" if self.dialect == "mariadb" else self.dialect
+            found = importlib.import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
+            if dialect == "mysql":
+                found.inserted  # noqa: B018  # made once, and kept by every copy
+            found = self._inserts.setdefault(table, found)
+        return found
 
     def prepare(self, statement: Executable, columns: Sequence[str] | None = None) -> Prepared:
         """Compile a statement for repeated use; ``columns`` are those that an INSERT will be given."""

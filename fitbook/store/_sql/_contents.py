@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fitbook import _validate
-from fitbook.entities import DatasetInput, LifecycleStage, Metric, MetricSummary, ParamChange
+from fitbook.entities import DatasetInput, Metric, MetricSummary, ParamChange
 from fitbook.errors import InvalidValue, NotFound, ParamConflict
 from fitbook.store import _tables as t
 from fitbook.store._database import Database
-from fitbook.store._sql._part import SqlPart, chunks, now_ms, update
+from fitbook.store._sql._part import SqlPart, now_ms, update
 from fitbook.store._sql._values import (
     decode,
     decode_bound,
@@ -36,22 +36,21 @@ class SqlContents(SqlPart):
 
     def __init__(self, database: Database, artifact_root: str) -> None:
         super().__init__(database, artifact_root)
-        self._upsert_metric = _upsert_metric(database)
-        columns = [c.name for c in t.metrics.columns]
-        self._quick_run = database.prepare(
-            sa.select(t.runs.c.id, t.runs.c.lifecycle_stage).where(t.runs.c.run_id == sa.bindparam("run_id"))
-        )
-        self._quick_point = database.prepare(t.metric_points.insert(), POINT_COLUMNS)
-        self._quick_metric = database.prepare(self._upsert_metric, columns)
+        p, tables = t.params.c, (t.params, t.metrics, t.tags)
+        columns = {table: [column.name for column in table.columns] for table in tables}
+        # The keys of one call and what stands between them: one statement, however many there are.
+        known = sa.and_(p.run == sa.bindparam("of_run"), p.key.between(sa.bindparam("first"), sa.bindparam("last")))
+        self._known_params = database.prepare(sa.select(p.key, p.value).where(known))
+        self._insert_params = database.prepare(t.params.insert(), columns[t.params])
+        self._insert_points = database.prepare(t.metric_points.insert(), POINT_COLUMNS)
+        self._upsert_metrics = database.prepare(_upsert_metric(database), columns[t.metrics])
+        self._upsert_tags = database.prepare(database.upsert(t.tags), columns[t.tags])
 
     def log_metric(self, run_id: str, metric: Metric) -> None:
         with self.database.write() as connection:
-            found: Any = self._quick_run.run(connection, {"run_id": run_id}).first()
-            if found is None or found[1] != LifecycleStage.ACTIVE:
-                self._run(connection, run_id)  # which says what is wrong
-            row = point_row(found[0], metric)
-            self._quick_point.run(connection, row)
-            self._quick_metric.run(connection, summaries([row])[0])
+            row = point_row(self._run(connection, run_id), metric)
+            self._insert_points.run(connection, [row])
+            self._upsert_metrics.run(connection, summaries([row]))
 
     def log_batch(
         self,
@@ -69,8 +68,8 @@ class SqlContents(SqlPart):
                 self._write_tags(connection, run, tags)
             if metrics:
                 points = [point_row(run, metric) for metric in metrics]
-                connection.execute(t.metric_points.insert(), points)
-                connection.execute(self._upsert_metric, summaries(points))
+                self._insert_points.run(connection, points)
+                self._upsert_metrics.run(connection, summaries(points))
             for dataset in datasets:
                 self._write_dataset(connection, run, dataset)
 
@@ -142,22 +141,23 @@ class SqlContents(SqlPart):
 
     def _write_params(self, connection: Connection, run_id: str, run: int, params: Mapping[str, str]) -> None:
         rows = param_rows(run, params)
-        known: dict[str, str] = {}
-        for chunk in chunks([row["key"] for row in rows]):
-            query = sa.select(t.params.c.key, t.params.c.value).where(t.params.c.run == run, t.params.c.key.in_(chunk))
-            known.update((row.key, row.value) for row in connection.execute(query))
+        span = {"first": min(params), "last": max(params)}
+        known = {key: value for key, value in self._known_params.all(connection, {"of_run": run, **span})}
         for row in rows:
             if known.get(row["key"], row["value"]) != row["value"]:
                 raise ParamConflict(run_id, row["key"], known[row["key"]], row["value"])
         if fresh := [row for row in rows if row["key"] not in known]:
-            connection.execute(t.params.insert(), fresh)
+            self._insert_params.run(connection, fresh)
 
     def _write_tags(self, connection: Connection, run: int, tags: Mapping[str, str]) -> None:
-        connection.execute(self.database.upsert(t.tags), tag_rows(run, tags))
+        self._upsert_tags.run(connection, tag_rows(run, tags))
+        also: dict[str, Any] = {}
         if RUN_NAME_TAG in tags:
-            update(connection, t.runs, run, name=_validate.name("run", str(tags[RUN_NAME_TAG])))
+            also["name"] = _validate.name("run", str(tags[RUN_NAME_TAG]))
         if PARENT_RUN_ID_TAG in tags:
-            update(connection, t.runs, run, parent_run_id=parent_of(tags))
+            also["parent_run_id"] = parent_of(tags)
+        if also:
+            update(connection, t.runs, run, **also)
 
     def _write_dataset(self, connection: Connection, run: int, used: DatasetInput) -> None:
         d, data = t.datasets.c, used.dataset

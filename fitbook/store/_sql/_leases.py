@@ -52,7 +52,7 @@ class SqlLeases(SqlPart):
     def _read_runs(self) -> Iterator[Connection]:
         """Open a transaction that reads, after every dead run has been ended."""
         with self.database.read() as connection:
-            if self._quick_dead.run(connection, {}).scalar() is None:
+            if self._quick_dead.first(connection, {}) == (None,):
                 yield connection
                 return
         self.end_dead_runs()

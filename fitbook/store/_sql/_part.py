@@ -38,6 +38,8 @@ class SqlPart(Store):
     def __init__(self, database: Database, artifact_root: str) -> None:
         self.database = database
         self._artifact_root = artifact_root.rstrip("/")
+        run = sa.select(t.runs.c.id, t.runs.c.lifecycle_stage).where(t.runs.c.run_id == sa.bindparam("of_run"))
+        self._find_run = database.prepare(run)
 
     def _experiment(self, connection: Connection, experiment_id: str, *, active: bool = True) -> Row[Any]:
         number = number_of("experiment", experiment_id)
@@ -50,13 +52,13 @@ class SqlPart(Store):
         return row
 
     def _run(self, connection: Connection, run_id: str, *, active: bool = True) -> int:
-        query = sa.select(t.runs.c.id, t.runs.c.lifecycle_stage).where(t.runs.c.run_id == run_id)
-        row = connection.execute(query).first()
-        if row is None:
+        found = self._find_run.first(connection, {"of_run": run_id})
+        if found is None:
             raise no_run(connection, run_id)
-        if active and row.lifecycle_stage != LifecycleStage.ACTIVE:
+        number, stage = found
+        if active and stage != LifecycleStage.ACTIVE:
             raise WrongState(f"The run {run_id} is deleted and can't be changed; restore it first.")
-        return int(row.id)
+        return int(number)
 
     def _location(self, number: int, stored: str) -> str:
         if stored.startswith(UNDER_ROOT):
