@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import numbers
 import re
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ MAX_NAME = 256
 
 # MLflow's rule for keys; anything narrower would refuse what its users log today.
 _KEY = re.compile(r"[/\w.\- :]+")
+_NOT_PLAIN = re.compile(r"(?:\A|/)\.{0,2}(?:/|\Z)")
 _UNSAFE_KEY_CHAR = re.compile(r"[^/\w.\- :]")
 
 
@@ -27,6 +29,8 @@ def key(kind: str, value: object) -> str:
     value : object
         The key that the user gave.
     """
+    if type(value) is str and _is_key(value):
+        return value
     if not isinstance(value, str):
         raise InvalidValue(f"The {kind} key {value!r} is a {type(value).__name__}; give a string.")
     if not value or value.isspace():
@@ -40,9 +44,15 @@ def key(kind: str, value: object) -> str:
         raise InvalidValue(
             f"The {kind} key {value!r} contains {bad!r}; letters, digits, and _ - . : / and space are allowed."
         )
-    if value.startswith("/") or any(part in ("", ".", "..") for part in value.split("/")):
+    if _NOT_PLAIN.search(value):
         raise InvalidValue(f"The {kind} key {value!r} is not a plain path; leave out leading '/', '//', '.' and '..'.")
     return value
+
+
+@functools.lru_cache(maxsize=4096)  # programs log the same few keys again and again
+def _is_key(value: str) -> bool:
+    is_short = len(value) <= MAX_KEY and not value.isspace()
+    return is_short and _KEY.fullmatch(value) is not None and _NOT_PLAIN.search(value) is None
 
 
 def safe_key(value: object) -> str:
@@ -94,6 +104,8 @@ def timestamp(value: Any) -> int:
 
 
 def _whole_part(value: Any) -> int | None:
+    if type(value) is int:  # most are, and asking for a Real is slow
+        return value if abs(value) < 2**63 else None
     is_number = isinstance(value, numbers.Real)
     try:
         whole = int(value) if is_number else 2**63

@@ -81,7 +81,7 @@ def as_number(value: str) -> float | None:
 def encode(value: float) -> tuple[float, int]:
     """Split a number into what every database holds and sorts, and what else it is."""
     if math.isfinite(value):
-        return (value, 0) if value or math.copysign(1.0, value) > 0 else (0.0, MINUS_ZERO)
+        return (0.0, MINUS_ZERO) if value == 0 and math.copysign(1.0, value) < 0 else (value, 0)
     if math.isnan(value):
         return 0.0, NAN
     return (MAX_DOUBLE, PLUS_INFINITY) if value > 0 else (-MAX_DOUBLE, MINUS_INFINITY)
