@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -93,7 +94,8 @@ class SqlExperiments(SqlPart):
         with self.database.read() as connection:
             if connection.scalar(sa.select(sa.func.count()).select_from(t.experiments)):
                 return
-        with self.database.write() as connection:
+        # Of processes that find the store empty at once, the first puts it in.
+        with contextlib.suppress(IntegrityError), self.database.write() as connection:
             if not connection.scalar(sa.select(sa.func.count()).select_from(t.experiments)):
                 _insert_experiment(connection, DEFAULT_EXPERIMENT_NAME, None, number=int(DEFAULT_EXPERIMENT_ID))
 

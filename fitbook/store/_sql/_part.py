@@ -40,10 +40,14 @@ class SqlPart(Store):
         self._artifact_root = artifact_root.rstrip("/")
         run = sa.select(t.runs.c.id, t.runs.c.lifecycle_stage).where(t.runs.c.run_id == sa.bindparam("of_run"))
         self._find_run = database.prepare(run)
+        self._lock_run = database.prepare(run.with_for_update())
 
-    def _experiment(self, connection: Connection, experiment_id: str, *, active: bool = True) -> Row[Any]:
-        number = number_of("experiment", experiment_id)
-        row = connection.execute(sa.select(t.experiments).where(t.experiments.c.id == number)).first()
+    def _experiment(
+        self, connection: Connection, experiment_id: str, *, active: bool = True, shared: bool = False
+    ) -> Row[Any]:
+        """Find an experiment; an active one stays as it is until the transaction ends, for one writer or, shared, several."""
+        query = sa.select(t.experiments).where(t.experiments.c.id == number_of("experiment", experiment_id))
+        row = connection.execute(query.with_for_update(read=shared) if active else query).first()
         if row is None:
             names = connection.scalars(sa.select(t.experiments.c.id).limit(20)).all()
             raise NotFound("experiment with id", experiment_id, [str(name) for name in names])
@@ -52,7 +56,8 @@ class SqlPart(Store):
         return row
 
     def _run(self, connection: Connection, run_id: str, *, active: bool = True) -> int:
-        found = self._find_run.first(connection, {"of_run": run_id})
+        """Find a run; an active one is written to by nobody else until the transaction ends."""
+        found = (self._lock_run if active else self._find_run).first(connection, {"of_run": run_id})
         if found is None:
             raise no_run(connection, run_id)
         number, stage = found
