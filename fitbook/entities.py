@@ -2,16 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Generic, SupportsIndex, TypeVar, overload
 
 from fitbook._best import smaller_is_better
+from fitbook.errors import InvalidValue
 
 T = TypeVar("T")
 
 
-class RunStatus:
+class Entity:
+    """What MLflow's entities have in common: ``dict(entity)`` and ``to_dictionary()``."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        for each in fields(self):  # type: ignore[arg-type]
+            yield each.name, getattr(self, each.name)
+
+    def to_dictionary(self) -> dict[str, Any]:
+        """Give everything as plain dictionaries, lists and values."""
+        return {name: _plain(value) for name, value in self}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Entity):
+        return value.to_dictionary()
+    if isinstance(value, (Mapping, InputTags)):
+        return dict(value)
+    return [_plain(each) for each in value] if isinstance(value, (tuple, list)) else value
+
+
+class Words:
+    """A few words under names; MLflow numbers them in this order, from 1."""
+
+    ALL: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def to_string(cls, value: str | int) -> str:
+        """Give the word itself, also for its number in MLflow."""
+        if isinstance(value, int) and 1 <= value <= len(cls.ALL):
+            return cls.ALL[value - 1]
+        if value in cls.ALL:
+            return str(value)
+        raise InvalidValue(f"{value!r} is none of {', '.join(cls.ALL)}.")
+
+    @classmethod
+    def from_string(cls, text: str) -> str:
+        """Give the word itself: words are what is kept, not numbers."""
+        return cls.to_string(text)
+
+
+class RunStatus(Words):
     """The states of a run; all but the first two are final."""
 
     RUNNING = "RUNNING"
@@ -22,6 +65,28 @@ class RunStatus:
 
     ALL = (RUNNING, SCHEDULED, FINISHED, FAILED, KILLED)
 
+    @classmethod
+    def is_terminated(cls, status: str | int) -> bool:
+        """Tell whether a state is final."""
+        return cls.to_string(status) not in (cls.RUNNING, cls.SCHEDULED)
+
+    @classmethod
+    def all_status(cls) -> list[str]:
+        """List the states."""
+        return list(cls.ALL)
+
+
+class SourceType(Words):
+    """What kind of program made a run."""
+
+    NOTEBOOK = "NOTEBOOK"
+    JOB = "JOB"
+    PROJECT = "PROJECT"
+    LOCAL = "LOCAL"
+    UNKNOWN = "UNKNOWN"
+
+    ALL = (NOTEBOOK, JOB, PROJECT, LOCAL, UNKNOWN)
+
 
 class ViewType:
     """Which life-cycle stages a search returns, with MLflow's numbers."""
@@ -29,6 +94,22 @@ class ViewType:
     ACTIVE_ONLY = 1
     DELETED_ONLY = 2
     ALL = 3
+
+    _NAMES = ("active_only", "deleted_only", "all")
+
+    @classmethod
+    def to_string(cls, view_type: int) -> str:
+        """Give the name of a number."""
+        if view_type not in (cls.ACTIVE_ONLY, cls.DELETED_ONLY, cls.ALL):
+            raise InvalidValue(f"The view type {view_type!r} is none of 1 (active), 2 (deleted) and 3 (all).")
+        return cls._NAMES[view_type - 1]
+
+    @classmethod
+    def from_string(cls, name: str) -> int:
+        """Give the number of a name."""
+        if name not in cls._NAMES:
+            raise InvalidValue(f"The view type {name!r} is none of {', '.join(cls._NAMES)}.")
+        return cls._NAMES.index(name) + 1
 
 
 class LifecycleStage:
@@ -45,6 +126,21 @@ class LifecycleStage:
             ViewType.DELETED_ONLY: (LifecycleStage.DELETED,),
         }.get(view_type, (LifecycleStage.ACTIVE, LifecycleStage.DELETED))
 
+    @classmethod
+    def view_type_to_stages(cls, view_type: int = ViewType.ALL) -> list[str]:
+        """List the stages that a `ViewType` includes, under MLflow's name."""
+        return list(cls.of_view(view_type))
+
+    @classmethod
+    def is_valid(cls, lifecycle_stage: str) -> bool:
+        """Tell whether there is such a stage."""
+        return lifecycle_stage in (cls.ACTIVE, cls.DELETED)
+
+    @classmethod
+    def matches_view_type(cls, view_type: int, lifecycle_stage: str) -> bool:
+        """Tell whether a `ViewType` includes a stage."""
+        return lifecycle_stage in cls.of_view(view_type)
+
 
 class PagedList(list[T], Generic[T]):
     """One page of a search; ``token`` asks for the next, and is None on the last."""
@@ -55,7 +151,7 @@ class PagedList(list[T], Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(Entity):
     """One value of a metric; ``timestamp`` in milliseconds since the epoch."""
 
     key: str
@@ -65,7 +161,7 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
-class Param:
+class Param(Entity):
     """One parameter; the value is kept as text."""
 
     key: str
@@ -73,7 +169,7 @@ class Param:
 
 
 @dataclass(frozen=True, slots=True)
-class RunTag:
+class RunTag(Entity):
     """One tag of a run."""
 
     key: str
@@ -81,7 +177,15 @@ class RunTag:
 
 
 @dataclass(frozen=True, slots=True)
-class MetricSummary:
+class ExperimentTag(Entity):
+    """One tag of an experiment."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSummary(Entity):
     """What a metric is now, and the lowest and highest it was; NaN counts for neither, both are None if it was only NaN."""
 
     latest: Metric
@@ -95,7 +199,7 @@ class MetricSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class ParamChange:
+class ParamChange(Entity):
     """One correction of a parameter; ``timestamp`` in milliseconds since the epoch."""
 
     key: str
@@ -107,7 +211,7 @@ class ParamChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Experiment:
+class Experiment(Entity):
     """A named group of runs; times in milliseconds since the epoch."""
 
     experiment_id: str
@@ -120,7 +224,7 @@ class Experiment:
 
 
 @dataclass(frozen=True, slots=True)
-class RunInfo:
+class RunInfo(Entity):
     """Who, when, where of a run; times in milliseconds since the epoch."""
 
     run_id: str
@@ -141,7 +245,7 @@ class RunInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class RunData:
+class RunData(Entity):
     """Latest metrics, parameters and tags of a run."""
 
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -150,7 +254,7 @@ class RunData:
 
 
 @dataclass(frozen=True, slots=True)
-class Dataset:
+class Dataset(Entity):
     """What is known of a data set: ``schema`` and ``profile`` are JSON texts."""
 
     name: str
@@ -162,22 +266,68 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True)
-class DatasetInput:
+class InputTag(Entity):
+    """One tag of the use of a data set."""
+
+    key: str
+    value: str
+
+
+class InputTags(tuple[InputTag, ...]):
+    """The tags of the use of a data set: a sequence of `InputTag` as in MLflow, and values by key."""
+
+    __slots__ = ()
+
+    def __new__(cls, tags: Mapping[str, str] | Iterable[InputTag] | None = None) -> InputTags:
+        """Take a mapping, or MLflow's or our tags; the order is that of the keys."""
+        pairs = tags.items() if isinstance(tags, Mapping) else [(tag.key, tag.value) for tag in tags or ()]
+        return super().__new__(cls, [InputTag(key, value) for key, value in sorted(dict(pairs).items())])
+
+    def keys(self) -> list[str]:
+        """List the keys, so that ``dict(tags)`` works."""
+        return [tag.key for tag in self]
+
+    def get(self, key: str, default: str | None = None) -> str | None:
+        """Give the value of a key, or the default."""
+        return next((tag.value for tag in self if tag.key == key), default)
+
+    @overload
+    def __getitem__(self, place: str, /) -> str: ...
+    @overload
+    def __getitem__(self, place: SupportsIndex, /) -> InputTag: ...
+    @overload
+    def __getitem__(self, place: slice, /) -> tuple[InputTag, ...]: ...
+    def __getitem__(self, place: Any, /) -> Any:
+        if not isinstance(place, str):
+            return super().__getitem__(place)
+        found = self.get(place)
+        if found is None:
+            raise KeyError(place)
+        return found
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class DatasetInput(Entity):
     """A data set as a run used it; ``tags["mlflow.data.context"]`` says for what (``"train"``, ``"eval"``)."""
 
     dataset: Dataset
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: InputTags
+
+    def __init__(self, dataset: Dataset, tags: Mapping[str, str] | Iterable[InputTag] | None = None) -> None:
+        object.__setattr__(self, "dataset", dataset)
+        object.__setattr__(self, "tags", InputTags(tags))
 
 
 @dataclass(frozen=True, slots=True)
-class RunInputs:
-    """All data sets that a run used."""
+class RunInputs(Entity):
+    """All data sets that a run used; models that it used are MLflow's and not kept."""
 
     dataset_inputs: tuple[DatasetInput, ...] = ()
+    model_inputs: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Run(Entity):
     """A run as it stood when it was read."""
 
     info: RunInfo
@@ -205,11 +355,13 @@ class RunDraft:
     tags: Mapping[str, str] = field(default_factory=dict)
     lease_seconds: float | None = None
     datasets: list[DatasetInput] = field(default_factory=list)
+    files: list[StoredFile] = field(default_factory=list)
+    models: list[LoggedModel] = field(default_factory=list)
     deleted_time: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class FileInfo:
+class FileInfo(Entity):
     """One artifact; ``path`` is relative to the run's artifact root, ``file_size`` in bytes (None for a folder)."""
 
     path: str
@@ -227,7 +379,7 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True)
-class LoggedModel:
+class LoggedModel(Entity):
     """A model that a run logged: where its files are, and the digest of the file that would be unpickled."""
 
     model_id: str
@@ -240,7 +392,7 @@ class LoggedModel:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelVersion:
+class ModelVersion(Entity):
     """One version of a registered model; times in milliseconds since the epoch."""
 
     name: str
@@ -258,7 +410,7 @@ class ModelVersion:
 
 
 @dataclass(frozen=True, slots=True)
-class RegisteredModel:
+class RegisteredModel(Entity):
     """A name under which versions of a model are kept; times in milliseconds since the epoch."""
 
     name: str

@@ -62,8 +62,8 @@ def _entity(dataset: Any) -> Dataset:
         )
     texts = {name: _text(found.get(name)) for name in names}
     return Dataset(
-        found["name"],
-        found["digest"],
+        str(found["name"]),
+        str(found["digest"]),
         texts["source_type"] or "code",
         texts["source"] or "{}",
         texts["schema"],
