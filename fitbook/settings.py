@@ -64,6 +64,12 @@ PENDING_MB = Setting("FITBOOK_PENDING_MB", float, 64.0, "Megabytes that may wait
 EXIT_TIMEOUT = Setting(
     "FITBOOK_EXIT_TIMEOUT", float, 60.0, "Seconds that the interpreter's exit waits for the background writer at most."
 )
+S3_ENDPOINT_URL = Setting(
+    "MLFLOW_S3_ENDPOINT_URL", str, "", "Address of an S3 service other than Amazon's; AWS_ENDPOINT_URL works as well."
+)
+MLFLOW_USERNAME = Setting("MLFLOW_TRACKING_USERNAME", str, "", "The user that `fitbook import mlflow` logs in with.")
+MLFLOW_PASSWORD = Setting("MLFLOW_TRACKING_PASSWORD", str, "", "The password of that user.")
+MLFLOW_TOKEN = Setting("MLFLOW_TRACKING_TOKEN", str, "", "The token that stands in for user and password.")
 DEBUG = Setting(
     "FITBOOK_DEBUG", _flag, False, "Print the traceback of whatever autologging swallowed to standard error."
 )
