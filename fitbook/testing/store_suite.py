@@ -30,6 +30,7 @@ from fitbook.entities import (
     Run,
     RunDraft,
     RunStatus,
+    StoredFile,
     ViewType,
 )
 from fitbook.errors import AlreadyExists, InvalidFilter, InvalidValue, NotFound, ParamConflict, WrongState
@@ -307,6 +308,19 @@ class StoreSuite:
         assert [run.info.run_id for run in store.search_runs(["0"])] == [kept.run_id]
         store.restore_run(gone.run_id)
         assert store.get_run(gone.run_id).info.lifecycle_stage == "active"
+
+    def test_runs_are_written_with_the_notes_of_their_files_and_models(self, store: Store) -> None:
+        first, second = draft(1), draft(2, deleted_time=START)
+        note = LoggedModel("m-1", second.run_id, "model", "sklearn", "0" * 64, 1, START)
+        first.files = [StoredFile("a", 1, "1" * 64), StoredFile("a", 2, "2" * 64)]
+        second.files, second.models = [StoredFile("b", 3, "3" * 64)], [note]
+        store.create_runs([first, second])
+        assert store.recorded_files(first.run_id) == [StoredFile("a", 2, "2" * 64)]
+        assert store.recorded_files(second.run_id) == second.files
+        assert store.list_logged_models(second.run_id) == [note] == [store.get_logged_model("m-1")]
+        with pytest.raises(AlreadyExists, match="model 'm-1'"):
+            store.create_runs([draft(3, models=[note])])
+        assert len(store.search_runs(["0"], run_view_type=ViewType.ALL)) == 2
 
     def test_a_deleted_experiment_takes_deleted_runs_only_and_they_come_back_with_it(self, store: Store) -> None:
         experiment = store.create_experiment("gone")

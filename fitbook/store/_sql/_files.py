@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -17,12 +18,9 @@ class SqlFiles(SqlPart):
     def record_files(self, run_id: str, files: Sequence[StoredFile]) -> None:
         if not files:
             return
-        # Of one path, the last wins; PostgreSQL refuses to write a row twice in one statement.
-        latest = {file.path: file for file in files}.values()
         with self.database.write() as connection:
             run = self._run(connection, run_id)
-            rows = [{"run": run, "path": file.path, "size": file.size, "sha256": file.sha256} for file in latest]
-            connection.execute(self.database.upsert(t.files), rows)
+            connection.execute(self.database.upsert(t.files), file_rows(run, files))
 
     def recorded_files(self, run_id: str, path: str = "") -> list[StoredFile]:
         f = t.files.c
@@ -36,6 +34,13 @@ class SqlFiles(SqlPart):
         with self.database.write() as connection:
             run = self._run(connection, run_id)
             connection.execute(t.files.delete().where(t.files.c.run == run, _at_or_below(path)))
+
+
+def file_rows(run: int, files: Sequence[StoredFile]) -> list[dict[str, Any]]:
+    """Make the rows of files."""
+    # Of one path, the last wins; PostgreSQL refuses to write a row twice in one statement.
+    latest = {file.path: file for file in files}.values()
+    return [{"run": run, "path": file.path, "size": file.size, "sha256": file.sha256} for file in latest]
 
 
 def _at_or_below(path: str) -> sa.ColumnElement[bool]:

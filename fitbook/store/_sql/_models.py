@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
@@ -19,9 +21,8 @@ class SqlModels(SqlPart):
     def record_model(self, model: LoggedModel) -> None:
         with self.database.write() as connection:
             run = self._run(connection, model.run_id)
-            row = {name: getattr(model, name) for name in _MODEL_COLUMNS}
             try:
-                connection.execute(t.logged_models.insert(), {"run": run, **row})
+                connection.execute(t.logged_models.insert(), model_row(run, model))
             except IntegrityError:
                 raise AlreadyExists("model", model.model_id) from None
 
@@ -60,3 +61,8 @@ class SqlModels(SqlPart):
                 )
                 for row in connection.execute(query.where(condition).order_by(m.c.id))
             ]
+
+
+def model_row(run: int, model: LoggedModel) -> dict[str, Any]:
+    """Make the row of a model."""
+    return {"run": run, **{name: getattr(model, name) for name in _MODEL_COLUMNS}}
