@@ -15,7 +15,9 @@ from fitbook.errors import AlreadyExists
 from fitbook.store import _tables as t
 from fitbook.store._clock import clock_ms
 from fitbook.store._sql._contents import RUN_NAME_TAG, SqlContents
+from fitbook.store._sql._files import file_rows
 from fitbook.store._sql._leases import END_REASON_TAG, SqlLeases
+from fitbook.store._sql._models import model_row
 from fitbook.store._sql._part import chunks, now_ms, number_of, run_numbers, update
 from fitbook.store._sql._values import param_rows, parent_of, point_row, summaries, tag_rows
 
@@ -43,6 +45,9 @@ class SqlRuns(SqlContents, SqlLeases):
         except IntegrityError:
             with self.database.read() as connection:
                 taken = run_numbers(connection, [draft.run_id for draft in drafts])
+            models = [model.model_id for draft in drafts for model in draft.models]
+            if models and not taken:
+                raise AlreadyExists("model", models[0] if len(models) == 1 else f"one of {', '.join(models)}") from None
             raise AlreadyExists("run", next(iter(taken), drafts[0].run_id)) from None
 
     def update_run(
@@ -104,7 +109,8 @@ def _run_row(draft: RunDraft) -> dict[str, Any]:
 
 
 def _insert_contents(connection: Connection, drafts: Sequence[RunDraft], numbers: Mapping[str, int]) -> None:
-    rows: dict[sa.Table, list[dict[str, Any]]] = {t.params: [], t.tags: [], t.metrics: [], t.metric_points: []}
+    tables = (t.params, t.tags, t.metrics, t.metric_points, t.files, t.logged_models)
+    rows: dict[sa.Table, list[dict[str, Any]]] = {table: [] for table in tables}
     for draft in drafts:
         run = numbers[draft.run_id]
         points = [point_row(run, metric) for metric in draft.metrics]
@@ -112,6 +118,8 @@ def _insert_contents(connection: Connection, drafts: Sequence[RunDraft], numbers
         rows[t.tags] += tag_rows(run, {**draft.tags, RUN_NAME_TAG: draft.run_name})
         rows[t.metrics] += summaries(points)
         rows[t.metric_points] += points
+        rows[t.files] += file_rows(run, draft.files)
+        rows[t.logged_models] += [model_row(run, model) for model in draft.models]
     for table, content in rows.items():
         if content:
             connection.execute(table.insert(), content)
