@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from fitbook.entities import (
     DatasetInput,
@@ -228,6 +229,10 @@ class Store(ABC):
         """Read the note of the newest model that any active run logged under this path; None if there is none."""
 
     # -- life cycle --------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def exclusively(self, name: str) -> AbstractContextManager[None]:
+        """Hold, in a ``with`` block, the lock of this name that only one thread of one process has; it dies with it."""
 
     @abstractmethod
     def close(self) -> None:

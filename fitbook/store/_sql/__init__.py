@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import weakref
+from contextlib import AbstractContextManager
 
 from fitbook.store._database import Database
 from fitbook.store._failures import retrying
+from fitbook.store._locks import exclusive
 from fitbook.store._sql._files import SqlFiles
 from fitbook.store._sql._models import SqlModels
 from fitbook.store._sql._runs import SqlRuns
@@ -22,6 +24,9 @@ class SqlStore(SqlSearching, SqlRuns, SqlFiles, SqlModels):
         super().__init__(database, artifact_root)
         database.fill = weakref.WeakMethod(self._ensure_default_experiment)
         self._ensure_default_experiment()
+
+    def exclusively(self, name: str) -> AbstractContextManager[None]:
+        return exclusive(self.database, name)
 
     def generation(self) -> int:
         return self.database.generation()
