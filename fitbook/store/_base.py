@@ -16,6 +16,7 @@ from fitbook.entities import (
     ParamChange,
     Run,
     RunDraft,
+    RunInfo,
     StoredFile,
     ViewType,
 )
@@ -107,15 +108,29 @@ class Store(ABC):
     def get_run(self, run_id: str) -> Run:
         """Read a run, deleted or not."""
 
+    def get_run_info(self, run_id: str) -> RunInfo:
+        """Read only who, when and where of a run."""
+        return self.get_run(run_id).info
+
     @abstractmethod
     def find_runs(self, id_prefix: str, limit: int = 10) -> list[str]:
         """List ids of runs that begin with this text."""
 
     @abstractmethod
     def update_run(
-        self, run_id: str, *, status: str | None = None, end_time: int | None = None, run_name: str | None = None
+        self,
+        run_id: str,
+        *,
+        status: str | None = None,
+        end_time: int | None = None,
+        run_name: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        lease_seconds: float | None = None,
     ) -> None:
-        """Change what is given; a final status ends the run's lease."""
+        """Change what is given; any status ends the run's lease, and RUNNING also takes back its end.
+
+        ``lease_seconds`` gives a run that is made RUNNING a new lease; see `RunDraft`.
+        """
 
     @abstractmethod
     def delete_run(self, run_id: str, *, children: bool = False) -> None:
@@ -129,15 +144,15 @@ class Store(ABC):
     def renew_leases(self, run_ids: Sequence[str], seconds: float) -> list[str]:
         """Promise that these runs are alive for so long from now; return those that nobody has ended meanwhile.
 
-        A run that was ended only because its lease had run out is RUNNING again.
+        A run that was ended only because its lease had run out is RUNNING again. No lease becomes shorter.
         """
 
     @abstractmethod
     def end_dead_runs(self) -> list[str]:
         """Make runs FAILED whose lease has run out by the database's clock, and return their ids.
 
-        Reading a run, or searching, does this first. The end is when the lease ran out, and the tag ``fitbook.end_reason``
-        says why.
+        Reading a run, or searching, does this first; whoever may not write sees these runs as if it had been done. The
+        end is when the lease ran out, and the tag ``fitbook.end_reason`` says why.
         """
 
     @abstractmethod

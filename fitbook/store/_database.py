@@ -143,16 +143,20 @@ class Database:
     def generation(self) -> int:
         """Tell how often the database was found gone since it was opened; if it is gone now, it is made anew first."""
         # While it is made, the new file may have the number of the old one already: that is waited for, too.
-        if self._file is not None and (self._making or _identity(self._path) != self._identity):
+        if self._file is not None and (self._making or self.gone()):
             with self._making_lock:
                 # Making it takes transactions of its own, which come here too.
-                if not self._making and _identity(self._path) != self._identity:
+                if not self._making and self.gone():
                     self._making = True
                     try:
                         self._make_anew(self._file)
                     finally:
                         self._making = False
         return self._generation
+
+    def gone(self) -> bool:
+        """Tell whether the SQLite file was removed or replaced since it was opened; the next transaction makes it anew."""
+        return self._file is not None and _identity(self._path) != self._identity
 
     def write(self) -> contextlib.AbstractContextManager[Connection]:
         """Open one writing transaction; commits at the end of the block, rolls back if it raises."""

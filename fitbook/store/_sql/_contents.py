@@ -149,9 +149,9 @@ class SqlContents(SqlPart):
         if fresh := [row for row in rows if row["key"] not in known]:
             self._insert_params.run(connection, fresh)
 
-    def _write_tags(self, connection: Connection, run: int, tags: Mapping[str, str]) -> None:
+    def _write_tags(self, connection: Connection, run: int, tags: Mapping[str, str], **also: Any) -> None:
+        """Write tags, and what they and the caller change in the run's own row."""
         self._upsert_tags.run(connection, tag_rows(run, tags))
-        also: dict[str, Any] = {}
         if RUN_NAME_TAG in tags:
             also["name"] = _validate.name("run", str(tags[RUN_NAME_TAG]))
         if PARENT_RUN_ID_TAG in tags:

@@ -1,27 +1,48 @@
-"""Which running runs are alive: each has a lease, which its process renews, and which ends by the database's clock."""
+"""Which running runs are alive: each has a lease, which its process renews, and which ends by the database's clock.
+
+``runs.lease_until`` is when the lease runs out. It is none for a run that somebody has ended, and `GIVEN_UP` for one
+that was ended because its lease had run out, so that its process can revive it.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from fitbook._log import logger
 from fitbook.entities import RunStatus
+from fitbook.errors import InvalidValue, StoreUnavailable
 from fitbook.store import _tables as t
 from fitbook.store._clock import clock_ms
 from fitbook.store._database import Database
+from fitbook.store._engines import patience
 from fitbook.store._sql._part import SqlPart, chunks
 
 END_REASON_TAG = "fitbook.end_reason"
-_NOT_RENEWED = "Its process ended, or could not reach the store any more, without ending the run."
+GIVEN_UP = 0
+
+# How long a reader waits for the lock with which it ends dead runs; without it, it only shows them as ended.
+_PATIENCE = 0.2
+_LONGEST = 1e10  # seconds, three centuries
 
 _r = t.runs.c
-# A literal, for a prepared statement has no values of its own.
-_DEAD = sa.and_(_r.lease_until < clock_ms(), _r.status == sa.literal_column(f"'{RunStatus.RUNNING}'"))
-# Who ends a run takes its lease away: a failed run that still has one was ended by `end_dead_runs`.
-_GIVEN_UP = sa.and_(_r.lease_until.is_not(None), _r.status == RunStatus.FAILED)
+# Literals, for a prepared statement has no values of its own. The index on the column leads to just these runs.
+_DEAD = sa.and_(_r.lease_until > sa.literal_column(str(GIVEN_UP)), _r.lease_until < clock_ms())
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a dead run has ended."""
+
+    end_time: int
+    reason: str
 
 
 class SqlLeases(SqlPart):
@@ -29,42 +50,114 @@ class SqlLeases(SqlPart):
 
     def __init__(self, database: Database, artifact_root: str) -> None:
         super().__init__(database, artifact_root)
-        self._quick_dead = database.prepare(sa.select(sa.func.min(_r.id)).where(_DEAD))
+        self._quick_dead = database.prepare(sa.select(sa.func.min(_r.lease_until)).where(_DEAD))
 
     def renew_leases(self, run_ids: Sequence[str], seconds: float) -> list[str]:
-        until = clock_ms() + int(seconds * 1000)
+        if self.database.gone():
+            return []  # a store that is made anew has none of these runs
+        until = clock_ms() + lease_ms(seconds)
+        # Another process that has resumed the run may have promised more.
+        longest = sa.case((_r.lease_until > until, _r.lease_until), else_=until)
         alive: list[str] = []
         with self.database.write() as connection:
-            for chunk in chunks(run_ids):
+            for chunk in chunks(sorted(set(run_ids))):
                 mine = _r.run_id.in_(chunk)
-                given_up = connection.scalars(sa.select(_r.id).where(mine, _GIVEN_UP)).all()
-                if given_up:
-                    revived = {"status": RunStatus.RUNNING, "end_time": None}
-                    connection.execute(t.runs.update().where(_r.id.in_(given_up)).values(**revived))
-                    old = sa.and_(t.tags.c.run.in_(given_up), t.tags.c.key == END_REASON_TAG)
-                    connection.execute(t.tags.delete().where(old))
                 running = sa.and_(mine, _r.status == RunStatus.RUNNING)
-                connection.execute(t.runs.update().where(running).values(lease_until=until))
-                alive += connection.scalars(sa.select(_r.run_id).where(running)).all()
+                renewed = connection.execute(t.runs.update().where(running).values(lease_until=longest))
+                if renewed.rowcount == len(chunk):
+                    alive += chunk
+                else:
+                    _revive(connection, mine, until)
+                    alive += connection.scalars(sa.select(_r.run_id).where(running)).all()
         return alive
-
-    @contextlib.contextmanager
-    def _read_runs(self) -> Iterator[Connection]:
-        """Open a transaction that reads, after every dead run has been ended."""
-        with self.database.read() as connection:
-            if self._quick_dead.first(connection, {}) == (None,):
-                yield connection
-                return
-        self.end_dead_runs()
-        with self.database.read() as connection:
-            yield connection
 
     def end_dead_runs(self) -> list[str]:
         with self.database.write() as connection:
-            dead = connection.execute(sa.select(_r.id, _r.run_id).where(_DEAD).with_for_update()).all()
-            for chunk in chunks([row.id for row in dead]):
-                ended = {"status": RunStatus.FAILED, "end_time": _r.lease_until}
-                connection.execute(t.runs.update().where(_r.id.in_(chunk)).values(**ended))
-                reasons = [{"run": run, "key": END_REASON_TAG, "value": _NOT_RENEWED} for run in chunk]
+            dead = _dead(connection, lock=True)
+            for chunk in chunks(list(dead.items())):
+                mine = _r.id.in_([number for number, _ in chunk])
+                # In this order, for MySQL assigns from left to right.
+                ended = [(_r.status, RunStatus.FAILED), (_r.end_time, _r.lease_until), (_r.lease_until, GIVEN_UP)]
+                connection.execute(t.runs.update().where(mine).ordered_values(*ended))
+                reasons = [{"run": number, "key": END_REASON_TAG, "value": end.reason} for number, end in chunk]
                 connection.execute(self.database.upsert(t.tags), reasons)
-        return [row.run_id for row in dead]
+            numbers = list(dead)
+            ids = [connection.scalars(sa.select(_r.run_id).where(_r.id.in_(some))).all() for some in chunks(numbers)]
+        return [run_id for some in ids for run_id in some]
+
+    @contextlib.contextmanager
+    def _read_runs(self) -> Iterator[tuple[Connection, Mapping[int, Ended]]]:
+        """Open a transaction that reads, after every dead run has been ended; also give those that can't be here."""
+        with self.database.read() as connection:
+            if self._quick_dead.first(connection, {}) == (None,):
+                yield connection, {}
+                return
+        try:
+            with patience(_PATIENCE):
+                self.end_dead_runs()
+        except StoreUnavailable as error:  # locked, or this user may only read
+            logger.debug("dead runs are shown as ended, and stay as they are: %s", error)
+        with self.database.read() as connection:
+            yield connection, _dead(connection)
+
+
+def lease_ms(seconds: float) -> int:
+    """Check how long a lease is to be, and give it in milliseconds.
+
+    Raises
+    ------
+    InvalidValue
+        It is not a positive number of seconds.
+    """
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds <= _LONGEST:
+        raise InvalidValue(f"A lease of {seconds!r} seconds is impossible; give a number above 0.")
+    return math.ceil(seconds * 1000)
+
+
+def as_if_ended(query: sa.Select[Any]) -> sa.Select[Any]:
+    """Let the conditions of a query on runs see dead ones as ended, where they can't be."""
+    ended = {
+        "status": sa.case((_DEAD, RunStatus.FAILED), else_=_r.status),
+        "end_time": sa.case((_DEAD, _r.lease_until), else_=_r.end_time),
+    }
+
+    def replaced(element: Any, **_: Any) -> Any:
+        own = isinstance(element, sa.Column) and element.table is t.runs
+        return ended.get(element.name) if own else None
+
+    changed: Any = sa.sql.visitors.replacement_traverse(query, {}, replaced)
+    return cast("sa.Select[Any]", changed)
+
+
+def forget_reason(connection: Connection, numbers: Sequence[int]) -> None:
+    """Remove why these runs were given up."""
+    old = sa.and_(t.tags.c.run.in_(numbers), t.tags.c.key == END_REASON_TAG)
+    connection.execute(t.tags.delete().where(old))
+
+
+def _revive(connection: Connection, mine: sa.ColumnElement[bool], until: sa.ColumnElement[int]) -> None:
+    given_up = connection.scalars(sa.select(_r.id).where(mine, _r.lease_until == GIVEN_UP)).all()
+    if given_up:
+        alive = {"status": RunStatus.RUNNING, "end_time": None, "lease_until": until}
+        connection.execute(t.runs.update().where(_r.id.in_(given_up), _r.lease_until == GIVEN_UP).values(**alive))
+        forget_reason(connection, given_up)
+
+
+def _dead(connection: Connection, *, lock: bool = False) -> dict[int, Ended]:
+    query = sa.select(_r.id, _r.user_id, _r.lease_until).where(_DEAD).order_by(_r.id)
+    rows = connection.execute(query.with_for_update() if lock else query).all()
+    programs: dict[int, str] = {}
+    tag = t.tags.c
+    for chunk in chunks([row.id for row in rows]):
+        named = sa.select(tag.run, tag.value).where(tag.run.in_(chunk), tag.key == "mlflow.source.name")
+        programs.update((row[0], row[1]) for row in connection.execute(named))
+    return {row.id: Ended(row.lease_until, _reason(row.user_id, programs.get(row.id), row.lease_until)) for row in rows}
+
+
+def _reason(user: str, program: str | None, lease_until: int) -> str:
+    what = f"The process (program {program!r}, user {user!r})" if program else f"The process of the user {user!r}"
+    moment = datetime.fromtimestamp(lease_until / 1000, UTC).isoformat(" ", "seconds").removesuffix("+00:00")
+    return (
+        f"{what} did not renew the run's lease, which ran out at {moment} UTC: it was killed, or could not reach the "
+        "store any more."
+    )

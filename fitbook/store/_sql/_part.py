@@ -38,7 +38,8 @@ class SqlPart(Store):
     def __init__(self, database: Database, artifact_root: str) -> None:
         self.database = database
         self._artifact_root = artifact_root.rstrip("/")
-        run = sa.select(t.runs.c.id, t.runs.c.lifecycle_stage).where(t.runs.c.run_id == sa.bindparam("of_run"))
+        r = t.runs.c
+        run = sa.select(r.id, r.lifecycle_stage, r.lease_until).where(r.run_id == sa.bindparam("of_run"))
         self._find_run = database.prepare(run)
         self._lock_run = database.prepare(run.with_for_update())
 
@@ -57,13 +58,16 @@ class SqlPart(Store):
 
     def _run(self, connection: Connection, run_id: str, *, active: bool = True) -> int:
         """Find a run; an active one is written to by nobody else until the transaction ends."""
+        return self._run_and_lease(connection, run_id, active=active)[0]
+
+    def _run_and_lease(self, connection: Connection, run_id: str, *, active: bool = True) -> tuple[int, int | None]:
         found = (self._lock_run if active else self._find_run).first(connection, {"of_run": run_id})
         if found is None:
             raise no_run(connection, run_id)
-        number, stage = found
+        number, stage, lease_until = found
         if active and stage != LifecycleStage.ACTIVE:
             raise WrongState(f"The run {run_id} is deleted and can't be changed; restore it first.")
-        return int(number)
+        return int(number), lease_until
 
     def _location(self, number: int, stored: str) -> str:
         if stored.startswith(UNDER_ROOT):

@@ -16,7 +16,7 @@ from fitbook.store import _tables as t
 from fitbook.store._clock import clock_ms
 from fitbook.store._sql._contents import RUN_NAME_TAG, SqlContents
 from fitbook.store._sql._files import file_rows
-from fitbook.store._sql._leases import END_REASON_TAG, SqlLeases
+from fitbook.store._sql._leases import GIVEN_UP, SqlLeases, forget_reason, lease_ms
 from fitbook.store._sql._models import model_row
 from fitbook.store._sql._part import chunks, now_ms, number_of, run_numbers, update
 from fitbook.store._sql._values import param_rows, parent_of, point_row, summaries, tag_rows
@@ -36,8 +36,7 @@ class SqlRuns(SqlContents, SqlLeases):
                 with_active = {draft.experiment_id for draft in drafts if draft.deleted_time is None}
                 for experiment_id in {draft.experiment_id for draft in drafts}:
                     self._experiment(connection, experiment_id, active=experiment_id in with_active)
-                connection.execute(_INSERT_RUN, [_run_row(draft) for draft in drafts])
-                numbers = run_numbers(connection, [draft.run_id for draft in drafts])
+                numbers = _insert_runs(connection, drafts)
                 _insert_contents(connection, drafts, numbers)
                 for draft in drafts:
                     for dataset in draft.datasets:
@@ -51,23 +50,34 @@ class SqlRuns(SqlContents, SqlLeases):
             raise AlreadyExists("run", next(iter(taken), drafts[0].run_id)) from None
 
     def update_run(
-        self, run_id: str, *, status: str | None = None, end_time: int | None = None, run_name: str | None = None
+        self,
+        run_id: str,
+        *,
+        status: str | None = None,
+        end_time: int | None = None,
+        run_name: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        lease_seconds: float | None = None,
     ) -> None:
+        values: dict[str, Any] = {}
         if status is not None:
-            _validate.one_of("run status", status, RunStatus.ALL)
+            values["status"] = _validate.one_of("run status", status, RunStatus.ALL)
+            values["lease_until"] = None
+            if status == RunStatus.RUNNING:
+                values["end_time"] = None
+                values["lease_until"] = None if lease_seconds is None else clock_ms() + lease_ms(lease_seconds)
+        if end_time is not None:
+            values["end_time"] = int(end_time)
+        noted = dict(tags or {})
+        if run_name is not None:
+            noted[RUN_NAME_TAG] = run_name
         with self.database.write() as connection:
-            run = self._run(connection, run_id)
-            values: dict[str, Any] = {}
-            if status is not None:
-                values["status"] = status
-                values["lease_until"] = None
-                gone = sa.and_(t.tags.c.run == run, t.tags.c.key == END_REASON_TAG)
-                connection.execute(t.tags.delete().where(gone))
-            if end_time is not None:
-                values["end_time"] = int(end_time)
-            if run_name is not None:
-                self._write_tags(connection, run, {RUN_NAME_TAG: run_name})
-            if values:
+            run, lease_until = self._run_and_lease(connection, run_id)
+            if status is not None and lease_until == GIVEN_UP:
+                forget_reason(connection, [run])
+            if noted:
+                self._write_tags(connection, run, noted, **values)
+            elif values:
                 update(connection, t.runs, run, **values)
 
     def delete_run(self, run_id: str, *, children: bool = False) -> None:
@@ -93,6 +103,7 @@ class SqlRuns(SqlContents, SqlLeases):
 
 
 def _run_row(draft: RunDraft) -> dict[str, Any]:
+    running = draft.status == RunStatus.RUNNING
     return {
         "run_id": draft.run_id,
         "experiment": number_of("experiment", draft.experiment_id),
@@ -104,8 +115,15 @@ def _run_row(draft: RunDraft) -> dict[str, Any]:
         "start_time": draft.start_time,
         "end_time": draft.end_time,
         "parent_run_id": parent_of(draft.tags),
-        "lease_ms": None if draft.lease_seconds is None else int(draft.lease_seconds * 1000),
+        "lease_ms": lease_ms(draft.lease_seconds) if running and draft.lease_seconds is not None else None,
     }
+
+
+def _insert_runs(connection: Connection, drafts: Sequence[RunDraft]) -> dict[str, int]:
+    inserted = connection.execute(_INSERT_RUN, [_run_row(draft) for draft in drafts])
+    if len(drafts) == 1:
+        return {drafts[0].run_id: inserted.inserted_primary_key[0]}  # type: ignore[index]
+    return run_numbers(connection, [draft.run_id for draft in drafts])
 
 
 def _insert_contents(connection: Connection, drafts: Sequence[RunDraft], numbers: Mapping[str, int]) -> None:

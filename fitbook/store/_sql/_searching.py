@@ -12,6 +12,7 @@ from fitbook.errors import InvalidValue
 from fitbook.store import _filter, _filter_sql
 from fitbook.store import _tables as t
 from fitbook.store._sql._experiments import SqlExperiments
+from fitbook.store._sql._leases import as_if_ended
 from fitbook.store._sql._part import number_of
 from fitbook.store._sql._reading import SqlReading, select_runs
 
@@ -63,10 +64,11 @@ class SqlSearching(SqlExperiments, SqlReading):
         if not orders:
             query = query.order_by(t.runs.c.start_time.desc(), t.runs.c.id.desc())
         offset, limit = _page(page_token, max_results)
-        with self._read_runs() as connection:
+        with self._read_runs() as (connection, dead):
+            query = as_if_ended(query) if dead else query
             rows = connection.execute(query.offset(offset).limit(limit + 1)).all()
             more = len(rows) > limit
-            found = self._load(connection, rows[:limit])
+            found = self._load(connection, rows[:limit], dead)
         return PagedList(found, f"{offset + limit}" if more else None)
 
 
