@@ -12,11 +12,15 @@ from fitbook.errors import InvalidValue
 
 MAX_KEY = 250
 MAX_NAME = 256
+# In bytes of UTF-8. MySQL's client takes 16 MB in one statement, where every character may have to be escaped.
+MAX_TEXT = 6_000_000
 
 # MLflow's rule for keys; anything narrower would refuse what its users log today.
 _KEY = re.compile(r"[/\w.\- :]+")
 _NOT_PLAIN = re.compile(r"(?:\A|/)\.{0,2}(?:/|\Z)")
 _UNSAFE_KEY_CHAR = re.compile(r"[^/\w.\- :]")
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+_ID = re.compile(r"[0-9A-Za-z][\w\-]*", re.ASCII)
 
 
 def key(kind: str, value: object) -> str:
@@ -62,6 +66,51 @@ def safe_key(value: object) -> str:
     if text.isspace():
         return "_"
     return text if len(text) <= MAX_KEY else text[: MAX_KEY - 1] + "_"
+
+
+def text(what: str, value: object, most: int | None = None) -> str:
+    """Check a text that every database has to hold as it is: the value of a param or tag, a description, a source.
+
+    Parameters
+    ----------
+    what : str
+        What it is, for the message.
+    value : object
+        What the user gave; of anything but a string, what ``str`` makes of it.
+    most : int, optional
+        The most characters; without it, `MAX_TEXT` bytes.
+    """
+    content = value if type(value) is str else str(value)
+    if (not content.isascii() or "\x00" in content) and (found := _NO_TEXT.search(content)):
+        wrong = "a NUL" if found[0] == "\x00" else f"{found[0]!r}, half of a surrogate pair,"
+        raise InvalidValue(
+            f"The {what} {_show(content)} has {wrong} at character {found.start() + 1}, which not every database can hold; "
+            "leave it out or escape it."
+        )
+    if most is not None and len(content) > most:
+        raise InvalidValue(f"The {what} {_show(content)} has {len(content)} characters; at most {most} are allowed.")
+    if len(content) * 4 > MAX_TEXT and (size := len(content.encode())) > MAX_TEXT:
+        raise InvalidValue(
+            f"The {what} {_show(content)} has {size:,} bytes; at most {MAX_TEXT:,} are allowed. Log it as an artifact."
+        )
+    return content
+
+
+def safe_text(value: object) -> str:
+    """Turn any object into a text that `text` accepts, with escapes for what it refuses; what is too long is cut."""
+    content = str(value)
+    if not content.isascii() or "\x00" in content:
+        content = _NO_TEXT.sub(lambda found: found[0].encode("unicode_escape").decode(), content)
+    if len(content) * 4 <= MAX_TEXT or len(encoded := content.encode()) <= MAX_TEXT:
+        return content
+    return encoded[: MAX_TEXT - 3].decode(errors="ignore") + "…"
+
+
+def identifier(what: str, value: object, most: int = 32) -> str:
+    """Check the id of a run or model: letters, digits, ``_`` and ``-`` of ASCII."""
+    if isinstance(value, str) and len(value) <= most and _ID.fullmatch(value):
+        return value
+    raise InvalidValue(f"The {what} {_show(value)} is not 1 to {most} letters, digits, '_' and '-'.")
 
 
 def metric_value(metric_key: str, value: Any) -> float:

@@ -114,3 +114,62 @@ def test_one_of_a_few() -> None:
     for wrong in ("a", None, ["A"]):
         with pytest.raises(InvalidValue, match="The status .* is none of A, B"):
             _validate.one_of("status", wrong, ("A", "B"))
+
+
+TOO_LONG = "é" * (_validate.MAX_TEXT // 2 + 1)
+
+
+@pytest.mark.parametrize("value", ["", " ", "ü🙂\n\t\x01", 3, None, 1.5, [1], "x" * _validate.MAX_TEXT, TOO_LONG[1:]])
+def test_texts(value: Any) -> None:
+    assert _validate.text("tag", value) == str(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("a\x00b", r"The tag 'a\\x00b' has a NUL at character 2, .*escape it"),
+        ("ü\ud800", r"'\\ud800', half of a surrogate pair, at character 2"),
+        ("x" * (_validate.MAX_TEXT + 1), r"x….* 6,000,001 bytes; at most 6,000,000 .*artifact"),
+        (TOO_LONG, "6,000,002 bytes"),
+    ],
+    ids=["nul", "surrogate", "long", "long in bytes"],
+)
+def test_what_is_no_text(value: str, says: str) -> None:
+    with pytest.raises(InvalidValue, match=says):
+        _validate.text("tag", value)
+    safe = _validate.safe_text(value)
+    assert _validate.text("tag", safe) == safe
+
+
+def test_texts_of_few_characters() -> None:
+    assert _validate.text("user id", "ü" * 5, 5) == "ü" * 5
+    with pytest.raises(InvalidValue, match="user id 'üüüüüü' has 6 characters; at most 5"):
+        _validate.text("user id", "ü" * 6, 5)
+
+
+@given(value=st.text(st.characters(exclude_categories=())) | st.binary() | st.floats())
+def test_a_safe_text_is_always_accepted_and_good_ones_stay(value: object) -> None:
+    safe = _validate.safe_text(value)
+    assert _validate.text("tag", safe) == safe
+    try:
+        accepted = _validate.text("tag", value)
+    except InvalidValue:
+        assert safe != value
+    else:
+        assert safe == accepted
+
+
+def test_safe_texts_show_what_was_there() -> None:
+    assert _validate.safe_text("a\x00b\udce4") == "a\\x00b\\udce4"
+    assert _validate.safe_text(TOO_LONG).endswith("é…")
+
+
+@pytest.mark.parametrize("value", ["a", "0" * 32, "m-1_B"])
+def test_ids(value: str) -> None:
+    assert _validate.identifier("run id", value) == value
+
+
+@pytest.mark.parametrize("value", ["", "x" * 33, "-a", "a b", "a\n", "ä", "٣", "a/b", None, 3, b"a"])
+def test_bad_ids(value: Any) -> None:
+    with pytest.raises(InvalidValue, match="The run id .* is not 1 to 32 letters"):
+        _validate.identifier("run id", value)
