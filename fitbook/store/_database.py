@@ -18,10 +18,11 @@ from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql import Executable
 
 from fitbook._log import logger
-from fitbook.errors import InvalidValue, StoreIncompatible, StoreUnavailable
+from fitbook.errors import InvalidValue, StoreUnavailable
 from fitbook.store._engines import directly, make_engine, make_folder, reading, seconds_to_wait
 from fitbook.store._failures import failure
 from fitbook.store._tables import SCHEMA_REVISION, metadata, schema_version
+from fitbook.store._upgrade import check_upgradable, upgrade
 from fitbook.store._urls import hide_password, parsed_url, sqlite_file
 
 # Any number, but always the same: PostgreSQL's advisory locks have no names.
@@ -101,16 +102,20 @@ class Database:
         A SQLAlchemy URL. ``sqlite://`` is a database in memory, which ends with the process.
     prepare : callable, optional
         Makes the folder of a SQLite file, where that takes more than a folder.
+    upgrade : bool, default False
+        Whether tables of an older fitbook are brought up to date on a server, too; in SQLite they always are.
 
     Raises
     ------
     StoreUnavailable
         The database can't be opened, or is not a database.
     StoreIncompatible
-        It was written by another version of fitbook, with a schema that this one does not know.
+        It was written by another version of fitbook, with a schema that this one does not know, or does not upgrade.
     """
 
-    def __init__(self, url: str | sa.URL, *, prepare: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, url: str | sa.URL, *, prepare: Callable[[], None] | None = None, upgrade: bool = False
+    ) -> None:
         parsed = parsed_url(url)
         self.url = parsed.render_as_string(hide_password=False)
         self.engine = make_engine(parsed)
@@ -120,7 +125,7 @@ class Database:
         self._reader = reading(self.engine)
         self._inserts: dict[sa.Table, Any] = {}
         _databases.add(self)
-        self._prepare = prepare
+        self._prepare, self._upgrade = prepare, upgrade
         self._file = sqlite_file(parsed)
         self._path = str(self._file or "")
         self._identity: tuple[int, int] | None = None
@@ -190,7 +195,7 @@ class Database:
         self,
         table: sa.Table,
         *,
-        newer: sa.ColumnElement[bool] | None = None,
+        newer: Sequence[str] = (),
         merged: Mapping[str, sa.ColumnElement[Any]] | None = None,
     ) -> Any:
         """Make an INSERT that overwrites the row with the same primary key.
@@ -199,23 +204,23 @@ class Database:
         ----------
         table : sqlalchemy.Table
             Where to insert.
-        newer : sqlalchemy condition, optional
-            Overwrite only where this holds; `Database.excluded` names the new row in it.
+        newer : sequence of str, optional
+            Overwrite only where these columns, compared from left to right, are not less than they were.
         merged : mapping of str to sqlalchemy expression, optional
-            Columns that become this instead, whether or not the row is newer.
+            Columns that become this instead, whether or not the row is newer; `Database.excluded` names the new row.
         """
         keys = [column.name for column in table.primary_key]
-        others = [column.name for column in table.columns if column.name not in keys]
         insert, fresh = self._insert(table), self.excluded(table)
+        # MySQL assigns from left to right, and then compares with what it has assigned: as long as the last of the
+        # columns that are compared comes first, the rest of the comparison still says the same.
+        others = [column.name for column in table.columns if column.name not in (*keys, *newer)] + [*reversed(newer)]
         values: dict[str, Any] = {name: fresh[name] for name in others}
-        if newer is not None:
-            values = {name: sa.case((newer, value), else_=table.c[name]) for name, value in values.items()}
+        if newer:
+            is_newer = sa.tuple_(*(fresh[name] for name in newer)) >= sa.tuple_(*(table.c[name] for name in newer))
+            values = {name: sa.case((is_newer, value), else_=table.c[name]) for name, value in values.items()}
         values |= merged or {}
         if self.dialect in ("mysql", "mariadb"):
-            # MySQL assigns from left to right, so what the condition reads is assigned last.
-            parts = () if newer is None else sa.sql.visitors.iterate(newer)
-            read = {part.name for part in parts if isinstance(part, sa.Column)}
-            return insert.on_duplicate_key_update(sorted(values.items(), key=lambda item: item[0] in read))
+            return insert.on_duplicate_key_update(list(values.items()))
         return insert.on_conflict_do_update(index_elements=keys, set_=values)
 
     def excluded(self, table: sa.Table) -> Any:
@@ -283,12 +288,24 @@ class Database:
         except StoreUnavailable as error:
             if not _means_missing_table(error.__cause__):
                 raise
-            found = self._create()
+            found = None
+        # Whoever makes the tables may be killed in MySQL before it has written their revision.
+        found = self._create() if found is None else found
         if found != SCHEMA_REVISION:
-            raise StoreIncompatible(
-                f"The store at {hide_password(self.url)} has schema {found!r}; this fitbook knows {SCHEMA_REVISION!r}. "
-                "Open it with the version of fitbook that wrote it, or a newer one."
-            )
+            self._bring_up_to_date(found)
+
+    def _bring_up_to_date(self, found: str | None) -> None:
+        place = hide_password(self.url)
+        check_upgradable(found, place, wanted=self._upgrade or self.dialect == "sqlite")
+        try:
+            with self.alone() as connection:
+                done = upgrade(connection)
+        except StoreUnavailable as error:
+            raise StoreUnavailable(
+                f"The store at {place} has schema {found!r} and could not be upgraded to {SCHEMA_REVISION!r}. {error}"
+            ) from error
+        if done is not None:
+            logger.warning("The store at %s was %s.", place, done)
 
     def _create(self) -> str | None:
         # Whoever is first creates everything; the others find it there.
