@@ -16,12 +16,17 @@ from fitbook.errors import FitbookError
 COMMANDS = {
     "runs": "List, show and compare runs.",
     "models": "List registered models and their versions.",
+    "import": "Take what another tool has recorded.",
+    "export": "Write runs, their files and the registry as JSON, CSV and plain files.",
     "doctor": "Check versions, the store, and what autologging will hook.",
 }
 
+# Where commands are that are not in the module of their name.
+_ELSEWHERE = {"import": ("transfer", "import_"), "export": ("transfer", "export")}
+
 
 class Commands(click.Group):
-    """The commands of `COMMANDS`, each imported from the module of its name."""
+    """The commands of `COMMANDS`, each imported from its module when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name all commands, in the order of `COMMANDS`."""
@@ -31,7 +36,8 @@ class Commands(click.Group):
         """Import a command; None if there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(f"fitbook.cli.{cmd_name}"), cmd_name)
+        module, name = _ELSEWHERE.get(cmd_name, (cmd_name, cmd_name))
+        command: click.Command = getattr(importlib.import_module(f"fitbook.cli.{module}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -61,7 +67,7 @@ def main() -> None:
       fitbook runs compare 3f2a 9b01           two runs side by side
       fitbook --tracking-uri ../other-runs models list
 
-    Nothing here changes the record. Where it is: --tracking-uri, else FITBOOK_TRACKING_URI, else ./fitbook-runs.
+    Only import changes the record. Where it is: --tracking-uri, else FITBOOK_TRACKING_URI, else ./fitbook-runs.
     """
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal's encoding lacks must not end the listing.

@@ -1,0 +1,58 @@
+"""Where the files of a run are now, by the address that MLflow has noted for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from fitbook.artifacts import LocalArtifacts, open_artifacts
+from fitbook.errors import FitbookError
+from fitbook.transfer._records import Files
+
+# The folders that MLflow makes for artifacts, wherever it is started.
+_ROOTS = ("mlruns", "mlartifacts")
+
+
+def find_files(uri: str, beside: Path, own: Path | None = None) -> Files | None:
+    """Find the files at an artifact address of MLflow.
+
+    An address may be relative to wherever MLflow was once started, and its folder may have been moved or copied since.
+
+    Parameters
+    ----------
+    uri : str
+        The address: a path, a ``file:`` URI, or an address elsewhere. A local one must end like those that MLflow makes,
+        ``<id>/artifacts``: a record from a stranger must not be able to name any folder of this machine.
+    beside : Path
+        The folder in which the record lies.
+    own : Path, optional
+        Where the files are if they were moved together with the record.
+
+    Returns
+    -------
+    Files or None
+        None if they are behind a server, or nowhere.
+    """
+    noted = local_path(uri)
+    if noted is None and uri:
+        try:
+            return open_artifacts(uri)
+        except FitbookError:
+            pass
+    candidates = [own] if own is not None else []
+    if noted is not None and noted.name == "artifacts":
+        candidates.append(beside / noted)
+        parts = noted.parts
+        candidates += [beside.joinpath(*parts[parts.index(root) :]) for root in _ROOTS if root in parts]
+    for folder in candidates:
+        if folder.is_dir() and not folder.is_symlink():
+            return LocalArtifacts(folder)
+    return None
+
+
+def local_path(uri: str) -> Path | None:
+    """The path that an address means; None if it is no path of this machine."""
+    parts = urlsplit(uri)
+    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
+        return Path(unquote(parts.path))
+    return Path(uri) if uri and not parts.scheme else None
