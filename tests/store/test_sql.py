@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -124,7 +125,9 @@ def test_runs_deleted_in_the_same_millisecond_as_their_experiment(
 
 def _count(store: SqlStore) -> list[str]:
     statements: list[str] = []
-    sa.event.listen(store.database.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+    # The driver tells of each statement, also of those that go past SQLAlchemy.
+    listen = "checkout", lambda connection, *_: connection.set_trace_callback(statements.append)
+    sa.event.listen(store.database.engine, *listen)
     return statements
 
 
@@ -133,7 +136,7 @@ def test_a_metric_costs_one_read_and_two_writes(store: SqlStore) -> None:
     statements = _count(store)
     store.log_metric(run_id, Metric("m", 1.0, START))
     kinds = [statement.split()[0] for statement in statements]
-    assert kinds == ["BEGIN", "SELECT", "INSERT", "INSERT"]
+    assert kinds == ["BEGIN", "SELECT", "INSERT", "INSERT", "COMMIT"]
 
 
 def test_a_search_takes_as_many_statements_for_forty_runs_as_for_one(store: SqlStore) -> None:
@@ -150,13 +153,14 @@ def test_a_search_takes_as_many_statements_for_forty_runs_as_for_one(store: SqlS
 def test_a_failed_write_leaves_nothing(store: SqlStore) -> None:
     run_id = begin(store)
 
-    def refuse(*args: object) -> None:
-        if "INTO metric_points" in str(args[2]):
-            raise RuntimeError("refused")
+    def allowed(action: int, table: str | None, *args: object) -> int:
+        return sqlite3.SQLITE_DENY if (action, table) == (sqlite3.SQLITE_INSERT, "metric_points") else 0
 
-    sa.event.listen(store.database.engine, "before_cursor_execute", refuse)
-    with pytest.raises(RuntimeError, match="refused"):
+    refuse = "checkout", lambda connection, *_: connection.set_authorizer(allowed)
+    sa.event.listen(store.database.engine, *refuse)
+    with pytest.raises(StoreUnavailable, match="not authorized"):
         store.log_batch(run_id, [Metric("m", 1.0, START)], {"p": "1"}, {"t": "1"})
-    sa.event.remove(store.database.engine, "before_cursor_execute", refuse)
+    sa.event.remove(store.database.engine, *refuse)
+    store.close()
     assert dict(store.get_run(run_id).data.params) == {}
     store.log_batch(run_id, [Metric("m", 1.0, START)], {"p": "1"}, {"t": "1"})
