@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
+from fitbook.entities import PagedList
 from fitbook.errors import InvalidValue
 from fitbook.registry import Registry
 from fitbook.store import Store, absolute_uri
 from fitbook.tracking._backend import Backend, get_tracking_uri, open_backend
 from fitbook.tracking._run import RunHandle
 from fitbook.tracking._writer import writer
+
+T = TypeVar("T")
 
 
 class ClientCore:
@@ -61,6 +65,23 @@ def listed(what: str, values: Any) -> list[Any]:
         return list(values)
     except TypeError:
         raise InvalidValue(f"{what} is a {type(values).__name__}; give a list.") from None
+
+
+def pages(
+    search: Callable[[int, str | None], PagedList[T]], max_results: int = sys.maxsize, most: int = 10_000
+) -> list[T]:
+    """Collect up to ``max_results`` results of a search, in pages of at most ``most``."""
+    if not isinstance(max_results, int) or max_results < 0:
+        raise InvalidValue(f"max_results is {max_results!r}; give a whole number of at least 0.")
+    found: list[T] = []
+    token: str | None = None
+    while len(found) < max_results:
+        page = search(min(most, max_results - len(found)), token)
+        found += page
+        token = page.token
+        if token is None:
+            break
+    return found
 
 
 def texts(values: Mapping[str, Any] | None) -> dict[str, str]:

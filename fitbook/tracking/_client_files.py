@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import shutil
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from fitbook._log import FitbookWarning
 from fitbook.entities import FileInfo
-from fitbook.tracking._client_core import ClientCore
+from fitbook.errors import NotFound
+from fitbook.tracking import _tables
+from fitbook.tracking._client_core import ClientCore, listed, pages
 from fitbook.tracking._run import RunHandle
 from fitbook.tracking._writer import writer
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class FileVerbs(ClientCore):
@@ -35,9 +43,57 @@ class FileVerbs(ClientCore):
         """Write a matplotlib or plotly figure."""
         self._run(run_id).log_figure(figure, artifact_file, save_kwargs=save_kwargs)
 
+    def log_image(
+        self,
+        run_id: str,
+        image: Any,
+        artifact_file: str | None = None,
+        key: str | None = None,
+        step: int | None = None,
+        timestamp: int | None = None,
+        synchronous: bool | None = None,
+    ) -> None:
+        """Write an image as a file, or under a key and step; see `fitbook.log_image`."""
+        self._run(run_id).log_image(image, artifact_file, key, step, timestamp)
+
+    def log_stream(self, run_id: str, stream: Any, artifact_file: str) -> None:
+        """Write what a binary stream has as a file of a run."""
+        self._run(run_id).log_stream(stream, artifact_file)
+
     def log_table(self, run_id: str, data: Any, artifact_file: str) -> None:
         """Write a table as JSON, adding to one that is there."""
         self._run(run_id).log_table(data, artifact_file)
+
+    def load_table(
+        self,
+        experiment_id: str,
+        artifact_file: str,
+        run_ids: Sequence[str] | None = None,
+        extra_columns: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """Read the tables of one name of an experiment's runs into one; see `fitbook.load_table`."""
+        _tables.checked_name(artifact_file)
+        store = self._read()
+        if run_ids is not None:
+            runs = [store.get_run(run_id) for run_id in listed("run_ids", run_ids)]
+        else:
+            condition = f"tags.`{_tables.LOGGED_ARTIFACTS}` LIKE '%table%'"
+            runs = pages(
+                lambda size, token: store.search_runs(
+                    [str(experiment_id)], condition, max_results=size, page_token=token
+                )
+            )
+        found = [run for run in runs if _tables.has_table(run, artifact_file)]
+        if not found:
+            raise NotFound("table", artifact_file, hint="No run that was looked at has logged one of that name.")
+        if run_ids is not None and len(found) < len(runs):
+            warnings.warn(f"Some of the runs have no table {artifact_file!r}; they are left out.", FitbookWarning, 2)
+        tables = [(run, self._run(run.info.run_id).artifacts.read(artifact_file)) for run in found]
+        return _tables.read(tables, artifact_file, extra_columns)
+
+    def delete_artifacts(self, run_id: str, path: str) -> None:
+        """Remove one file of a run, or a folder with all in it."""
+        self._run(run_id).delete_artifacts(path)
 
     def list_artifacts(self, run_id: str, path: str | None = None) -> list[FileInfo]:
         """List what is directly inside a folder of a run."""

@@ -6,13 +6,14 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from fitbook._log import FitbookWarning
 from fitbook.entities import ModelVersion, RegisteredModel
 from fitbook.store import absolute_uri
 from fitbook.tracking._backend import get_tracking_uri
 from fitbook.tracking._client import Client
-from fitbook.tracking._fluent_search import pages
+from fitbook.tracking._client_core import pages
 
 
 def search_registered_models(
@@ -49,3 +50,10 @@ def set_registry_uri(uri: str | Path | None) -> None:
 
 def _or_all(max_results: int | None) -> int:
     return sys.maxsize if max_results is None else max_results
+
+
+def set_model_version_tag(
+    name: str, version: int | str | None = None, key: str | None = None, value: Any = None
+) -> None:
+    """Set one tag of a version of a registered model."""
+    Client().set_model_version_tag(name, version, key, value)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from fitbook.entities import PagedList, Run, RunInfo, ViewType
+from fitbook.entities import Run, RunInfo, ViewType
 from fitbook.errors import InvalidValue, NotFound
 from fitbook.tracking._backend import current_experiment_id
 from fitbook.tracking._client import Client, active_experiments
-from fitbook.tracking._client_core import listed
+from fitbook.tracking._client_core import listed, pages
 from fitbook.tracking._frame import frame
 
 if TYPE_CHECKING:
@@ -80,21 +80,6 @@ def list_run_infos(
     """List who, when and where of an experiment's runs, as MLflow 1.x called it."""
     search = Client().list_run_infos
     return pages(lambda size, token: search(experiment_id, run_view_type, size, order_by, token), max_results)
-
-
-def pages(search: Callable[[int, str | None], PagedList[T]], max_results: int, most: int = 10_000) -> list[T]:
-    """Collect up to ``max_results`` results of a search, in pages of at most ``most``."""
-    if not isinstance(max_results, int) or max_results < 0:
-        raise InvalidValue(f"max_results is {max_results!r}; give a whole number of at least 0.")
-    found: list[T] = []
-    token: str | None = None
-    while len(found) < max_results:
-        page = search(min(most, max_results - len(found)), token)
-        found += page
-        token = page.token
-        if token is None:
-            break
-    return found
 
 
 def _experiment_id(client: Client, name: str) -> str:

@@ -73,8 +73,8 @@ def figure_bytes(figure: Any, artifact_file: str, save_kwargs: Mapping[str, Any]
     return bytes(figure.to_image(**options))
 
 
-def table_rows(data: Mapping[str, Any] | pd.DataFrame) -> dict[str, list[Any]]:
-    """Give a table as JSON's plain values: ``{"columns": [...], "data": [[...], ...]}``.
+def table_frame(data: Mapping[str, Any] | pd.DataFrame) -> pd.DataFrame:
+    """Give a table as a DataFrame.
 
     Raises
     ------
@@ -83,19 +83,29 @@ def table_rows(data: Mapping[str, Any] | pd.DataFrame) -> dict[str, list[Any]]:
     """
     import pandas as pd  # noqa: PLC0415
 
+    if isinstance(data, pd.DataFrame):
+        return data
+    if not isinstance(data, Mapping):
+        raise InvalidValue(f"log_table got a {type(data).__name__}; give a DataFrame, or a dict of columns.")
+    scalar = all(not isinstance(v, (list, tuple)) and not hasattr(v, "__array__") for v in data.values())
     try:
-        if isinstance(data, pd.DataFrame):
-            frame = data
-        elif isinstance(data, Mapping):
-            scalar = all(not isinstance(v, (list, tuple)) and not hasattr(v, "__array__") for v in data.values())
-            frame = pd.DataFrame([dict(data)] if scalar else dict(data))
-        else:
-            raise InvalidValue(f"log_table got a {type(data).__name__}; give a DataFrame, or a dict of columns.")
-        text = frame.to_json(orient="split", index=False, date_format="iso", double_precision=15, default_handler=str)
+        return pd.DataFrame([dict(data)] if scalar else dict(data))
+    except (TypeError, ValueError) as error:
+        raise InvalidValue(f"The table that was given can't be written: {error}.") from error
+
+
+def table_rows(table: pd.DataFrame) -> dict[str, list[Any]]:
+    """Give a table as JSON's plain values: ``{"columns": [...], "data": [[...], ...]}``.
+
+    Raises
+    ------
+    InvalidValue
+        There is something in it that JSON can't hold.
+    """
+    try:
+        text = table.to_json(orient="split", index=False, date_format="iso", double_precision=15, default_handler=str)
         rows: dict[str, list[Any]] = json.loads(text)
     except (TypeError, ValueError, OverflowError) as error:
-        if isinstance(error, InvalidValue):
-            raise
         raise InvalidValue(f"The table that was given can't be written: {error}.") from error
     return rows
 

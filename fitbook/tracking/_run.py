@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 import threading
 import time
 import uuid
@@ -27,7 +29,7 @@ from fitbook.entities import (
     RunStatus,
 )
 from fitbook.errors import InvalidValue, NotFound, WrongState
-from fitbook.tracking import _active, _context, _render
+from fitbook.tracking import _active, _context, _images, _render, _tables
 from fitbook.tracking._backend import Backend
 from fitbook.tracking._writer import Job, writer
 
@@ -200,21 +202,51 @@ class RunHandle:
         """Write a matplotlib figure in the format of the file's ending, or a plotly figure as HTML or image."""
         self.writable.put(artifact_file, _render.figure_bytes(figure, artifact_file, save_kwargs))
 
+    def log_image(
+        self,
+        image: Any,
+        artifact_file: str | None = None,
+        key: str | None = None,
+        step: int | None = None,
+        timestamp: int | None = None,
+    ) -> None:
+        """Write an image as a file, or under a key and step; see `fitbook.log_image`."""
+        if (artifact_file is None) == (key is None) or (artifact_file is not None and (step or timestamp) is not None):
+            raise InvalidValue("log_image needs either artifact_file, or key with step and timestamp if wanted.")
+        pixels = _images.to_pillow(image)
+        if key is None:
+            self.writable.put(str(artifact_file), _images.encoded(pixels, str(artifact_file)))
+            return
+        moment = now_ms() if timestamp is None else _validate.timestamp(timestamp)
+        files = _images.stepped_files(pixels, key, step, moment)
+        for name, content in files.items():
+            self.writable.put(name, content)
+        self.set_tag(_images.LOGGED_IMAGES, "True")
+
+    def log_stream(self, stream: Any, artifact_file: str) -> None:
+        """Write what a binary stream still has as a file of the run; it is never whole in memory."""
+        checked(artifact_file)
+        with tempfile.TemporaryDirectory() as folder:
+            local = Path(folder) / "stream"
+            with local.open("wb") as file:
+                try:
+                    shutil.copyfileobj(stream, file)
+                except (AttributeError, TypeError) as error:
+                    raise InvalidValue(
+                        f"log_stream got a {type(stream).__name__}; give a stream that was opened to read bytes."
+                    ) from error
+            self.writable.put(artifact_file, local)
+
     def log_table(self, data: Mapping[str, Any] | pd.DataFrame, artifact_file: str) -> None:
         """Write a table as JSON; rows are added to a table of that name that is there already.
 
-        Threads of one process may add at once; of two processes that do, one may lose its rows.
+        Any number of threads and processes may add at once.
         """
-        if not checked(artifact_file).endswith(".json"):
-            raise InvalidValue(f"The table {artifact_file!r} must be called .json.")
-        rows = _render.table_rows(data)
-        artifacts = self.writable
-        with _table_lock:
-            try:
-                stored = artifacts.read(artifact_file)
-            except NotFound:
-                stored = None
-            artifacts.put(artifact_file, _render.table_bytes(rows, stored, artifact_file))
+        _tables.add(self, data, artifact_file)
+
+    def delete_artifacts(self, path: str) -> None:
+        """Remove one file of the run, or a folder with all in it."""
+        self.writable.delete(path)
 
     def list_artifacts(self, path: str | None = None) -> list[FileInfo]:
         """List what is directly inside a folder of the run."""
@@ -278,10 +310,8 @@ class ActiveRun(RunHandle):
         return self.read().inputs
 
     def to_dictionary(self) -> dict[str, Any]:
-        """Give ``info`` and ``data`` as plain dictionaries."""
-        run = self.read()
-        info = {name: getattr(run.info, name) for name in RunInfo.__slots__}
-        return {"info": info, "data": {name: dict(getattr(run.data, name)) for name in RunData.__slots__}}
+        """Give ``info``, ``data`` and ``inputs`` as plain dictionaries."""
+        return self.read().to_dictionary()
 
     def __enter__(self) -> ActiveRun:
         return self
@@ -327,14 +357,10 @@ def resume(backend: Backend, run_id: str, run_name: str | None, tags: Mapping[st
 _pending: Counter[str] = Counter()
 _pending_lock = threading.Lock()
 
-# Adding to a table means reading it, and writing it whole.
-_table_lock = threading.Lock()
-
-
 def _forget_pending() -> None:
-    global _pending_lock, _table_lock
+    global _pending_lock
     _pending.clear()
-    _pending_lock, _table_lock = threading.Lock(), threading.Lock()
+    _pending_lock = threading.Lock()
 
 
 os.register_at_fork(after_in_child=_forget_pending)

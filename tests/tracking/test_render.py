@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import fitbook
 from fitbook.errors import InvalidValue
 from fitbook.tracking import ActiveRun
-from fitbook.tracking._render import dictionary_bytes, figure_bytes, table_bytes, table_rows
+from fitbook.tracking._render import dictionary_bytes, figure_bytes, table_bytes, table_frame, table_rows
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_stored_rows_of_a_table_stay_as_they_are(run: ActiveRun) -> None:
 def test_tables_are_the_sum_of_their_parts(parts: list[list[str]]) -> None:
     stored = None
     for part in parts:
-        stored = table_bytes(table_rows({"a": part}), stored, "t.json")
+        stored = table_bytes(table_rows(table_frame({"a": part})), stored, "t.json")
     assert stored is None or json.loads(stored)["data"] == [[text] for part in parts for text in part]
 
 
