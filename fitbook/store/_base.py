@@ -204,7 +204,8 @@ class Store(ABC):
     def get_metric_history(self, run_id: str, key: str, max_points: int | None = None) -> list[Metric]:
         """Read the points of a metric, in the order in which they were written; empty for an unknown key.
 
-        With ``max_points`` at most so many: the first, the last, and some between that are spread evenly.
+        With ``max_points`` at most so many: the first, the last, and some between at even distances. A peak between two
+        of them is left out; `get_metric_summaries` knows how high it was.
         """
 
     @abstractmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ from fitbook.store import _tables as t
 from fitbook.store._database import Database
 from fitbook.store._sql._part import SqlPart, now_ms, update
 from fitbook.store._sql._values import (
+    dataset_row,
     decode,
     decode_bound,
     param_rows,
@@ -23,7 +24,6 @@ from fitbook.store._sql._values import (
     point_row,
     summaries,
     tag_rows,
-    text,
 )
 
 RUN_NAME_TAG = "mlflow.runName"
@@ -41,6 +41,13 @@ class SqlContents(SqlPart):
         # The keys of one call and what stands between them: one statement, however many there are.
         known = sa.and_(p.run == sa.bindparam("of_run"), p.key.between(sa.bindparam("first"), sa.bindparam("last")))
         self._known_params = database.prepare(sa.select(p.key, p.value).where(known))
+        m = t.metric_points.c
+        mine = sa.and_(m.run == sa.bindparam("of_run"), m.key == sa.bindparam("of_key"))
+        points = sa.select(m.value, m.special, m.timestamp, m.step).where(mine).order_by(m.id)
+        later = points.add_columns(m.id).where(m.id > sa.bindparam("before")).limit(sa.literal_column("1"))
+        self._all_points = database.prepare(points)
+        self._count_points = database.prepare(sa.select(sa.func.count()).where(mine))
+        self._later_point = database.prepare(later.offset(sa.bindparam("skipped", type_=sa.Integer)))
         self._insert_params = database.prepare(t.params.insert(), columns[t.params])
         self._insert_points = database.prepare(t.metric_points.insert(), POINT_COLUMNS)
         self._upsert_metrics = database.prepare(_upsert_metric(database), columns[t.metrics])
@@ -74,6 +81,8 @@ class SqlContents(SqlPart):
                 self._write_dataset(connection, run, dataset)
 
     def correct_param(self, run_id: str, key: str, value: str, *, user_id: str, reason: str = "") -> None:
+        user_id = _validate.text("user id", user_id, _validate.MAX_NAME)
+        who = {"user_id": user_id, "reason": _validate.text("reason", reason)}
         with self.database.write() as connection:
             run = self._run(connection, run_id)
             [row] = param_rows(run, {key: value})
@@ -85,7 +94,7 @@ class SqlContents(SqlPart):
             if old == row["value"]:
                 return
             change = {"run": run, "key": key, "old_value": old, "new_value": row["value"], "timestamp": now_ms()}
-            connection.execute(t.param_changes.insert(), {**change, "user_id": user_id, "reason": text(reason)})
+            connection.execute(t.param_changes.insert(), {**change, **who})
             connection.execute(self.database.upsert(t.params), row)
 
     def get_param_history(self, run_id: str, key: str | None = None) -> list[ParamChange]:
@@ -116,14 +125,27 @@ class SqlContents(SqlPart):
                 update(connection, t.runs, run, parent_run_id=None)
 
     def get_metric_history(self, run_id: str, key: str, max_points: int | None = None) -> list[Metric]:
-        p = t.metric_points.c
-        mine = sa.and_(p.run == sa.bindparam("of_run"), p.key == sa.bindparam("of_key"))
-        query = sa.select(p.value, p.special, p.timestamp, p.step).where(mine).order_by(p.id)
+        if max_points is not None and (type(max_points) is not int or max_points < 2):
+            raise InvalidValue(f"max_points is {max_points!r}; give a whole number of at least 2, or None for all.")
         with self.database.read() as connection:
             of = {"of_run": self._run(connection, run_id, active=False), "of_key": key}
-            if max_points is not None:
-                query = _thinned(connection, query, mine, of, max_points)
-            return [Metric(key, decode(r[0], r[1]), r[2], r[3]) for r in connection.execute(query, of)]
+            total = 0 if max_points is None else self._count_points.all(connection, of)[0][0]
+            if max_points is None or total <= max_points:
+                rows = self._all_points.all(connection, of)
+            else:
+                rows = list(self._some_points(connection, of, total, max_points))
+        return [Metric(key, decode(value, special), moment, step) for value, special, moment, step in rows]
+
+    def _some_points(
+        self, connection: Connection, of: Mapping[str, Any], total: int, wanted: int
+    ) -> Iterator[Sequence[Any]]:
+        """Read as many points as wanted, from the first to the last at even distances: each is one walk down an index."""
+        before, passed = 0, -1
+        for place in ((total - 1) * i // (wanted - 1) for i in range(wanted)):
+            values = {**of, "before": before, "skipped": place - passed - 1}
+            [(*row, before)] = self._later_point.all(connection, values)
+            passed = place
+            yield row
 
     def get_metric_summaries(self, run_id: str) -> dict[str, MetricSummary]:
         m = t.metrics.c
@@ -142,7 +164,7 @@ class SqlContents(SqlPart):
     def _write_params(self, connection: Connection, run_id: str, run: int, params: Mapping[str, str]) -> None:
         rows = param_rows(run, params)
         span = {"first": min(params), "last": max(params)}
-        known = {key: value for key, value in self._known_params.all(connection, {"of_run": run, **span})}
+        known: dict[str, str] = dict(self._known_params.all(connection, {"of_run": run, **span}))  # type: ignore[arg-type]
         for row in rows:
             if known.get(row["key"], row["value"]) != row["value"]:
                 raise ParamConflict(run_id, row["key"], known[row["key"]], row["value"])
@@ -151,9 +173,9 @@ class SqlContents(SqlPart):
 
     def _write_tags(self, connection: Connection, run: int, tags: Mapping[str, str], **also: Any) -> None:
         """Write tags, and what they and the caller change in the run's own row."""
-        self._upsert_tags.run(connection, tag_rows(run, tags))
         if RUN_NAME_TAG in tags:
             also["name"] = _validate.name("run", str(tags[RUN_NAME_TAG]))
+        self._upsert_tags.run(connection, tag_rows(run, tags))
         if PARENT_RUN_ID_TAG in tags:
             also["parent_run_id"] = parent_of(tags)
         if also:
@@ -165,38 +187,18 @@ class SqlContents(SqlPart):
         same = sa.and_(d.experiment == experiment, d.name == data.name, d.digest == data.digest)
         number = connection.scalar(sa.select(d.id).where(same))
         if number is None:
-            values = {k: getattr(data, k) for k in ("name", "digest", "source_type", "source", "schema", "profile")}
-            inserted = connection.execute(t.datasets.insert(), {"experiment": experiment, **values})
+            inserted = connection.execute(t.datasets.insert(), dataset_row(experiment, data))
             number = inserted.inserted_primary_key[0]  # type: ignore[index]
-        row = {"run": run, "dataset": number, "tags": json.dumps(dict(used.tags))}
+        row = {"run": run, "dataset": number, "tags": _validate.text("tags of the data set", json.dumps(dict(used.tags)))}
         connection.execute(self.database.upsert(t.run_datasets), row)
 
 
 def _upsert_metric(database: Database) -> Any:
     old, fresh = t.metrics.c, database.excluded(t.metrics)
-    newer = sa.tuple_(fresh.step, fresh.timestamp) >= sa.tuple_(old.step, old.timestamp)
     bounds = {
         "lowest": sa.case((sa.or_(old.lowest.is_(None), fresh.lowest < old.lowest), fresh.lowest), else_=old.lowest),
         "highest": sa.case(
             (sa.or_(old.highest.is_(None), fresh.highest > old.highest), fresh.highest), else_=old.highest
         ),
     }
-    return database.upsert(t.metrics, newer=newer, merged=bounds)
-
-
-def _thinned(
-    connection: Connection, query: sa.Select[Any], mine: sa.ColumnElement[bool], of: dict[str, Any], max_points: int
-) -> sa.Select[Any]:
-    """Ask for the points nearest to places that are spread evenly; each is one step down an index."""
-    if not isinstance(max_points, int) or max_points < 2:
-        raise InvalidValue(f"max_points is {max_points!r}; give a whole number of at least 2, or None for all.")
-    p = t.metric_points.c
-    few = connection.execute(sa.select(p.id).where(mine).order_by(p.id).limit(max_points + 1), of).all()
-    if len(few) <= max_points:
-        return query
-    first = few[0].id
-    last = connection.scalar(sa.select(sa.func.max(p.id)).where(mine), of)
-    nearest = sa.select(p.id).where(mine, p.id >= sa.bindparam("place")).order_by(p.id).limit(1)
-    places = (first + (last - first) * i // (max_points - 1) for i in range(max_points))
-    found = {connection.scalar(nearest, {**of, "place": place}) for place in places}
-    return query.where(p.id.in_(found))
+    return database.upsert(t.metrics, newer=("step", "timestamp"), merged=bounds)
