@@ -33,6 +33,7 @@ def build(revision: str, folder: Path) -> Path:
     """Make a tracking directory with the database that a fitbook of that schema has left."""
     folder.mkdir()
     connection = sqlite3.connect(folder / "fitbook.db")
+    connection.execute("PRAGMA journal_mode=WAL").fetchone()
     connection.executescript((SCHEMAS / f"{revision}.sql").read_text(encoding="utf-8"))
     connection.close()
     return folder
@@ -243,7 +244,6 @@ def test_the_database_of_before_is_kept_for_this_user_only(old: Path, caplog: py
 def test_what_is_still_in_the_log_is_in_the_backup(old: Path) -> None:
     file = old / "fitbook.db"
     writer = sqlite3.connect(file)
-    writer.execute("PRAGMA journal_mode=WAL").fetchone()
     writer.execute("UPDATE experiments SET name = 'written last' WHERE id = 2")
     writer.commit()
     store = open_store(old)  # the writer is open: nothing was moved from its log into the file
@@ -293,7 +293,7 @@ def test_a_damaged_database_is_not_upgraded(old: Path) -> None:
     file.write_bytes(content)
     with pytest.raises(StoreUnavailable, match="damaged|malformed"):
         open_store(old)
-    assert file.read_bytes()[: size // 2] == content[: size // 2]
+    assert file.read_bytes() == content
     assert backups(old) == []
 
 
@@ -442,9 +442,13 @@ def test_an_old_store_that_can_only_be_read(old: Path) -> None:
 
 def fill_old_server(url: str, old: Path) -> None:
     """Make a database of the first schema on a server, with the rows of the one in SQLite."""
-    make_old(url)
     engine = sa.create_engine(url)
     found = raw(old / "fitbook.db")
+    if engine.dialect.name == "mysql":
+        # The first schema left it to the database whether "churn" is "Churn"; the book has both.
+        with engine.begin() as connection:
+            connection.exec_driver_sql("ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+    make_old(url)
     with engine.begin() as connection:
         if engine.dialect.name == "mysql":
             connection.exec_driver_sql("SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO'")
