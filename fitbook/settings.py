@@ -21,6 +21,16 @@ def _flag(text: str) -> bool:
     raise ValueError(text)
 
 
+def _duration(text: str) -> float:
+    seconds = float(text)
+    if 0 < seconds <= 1e9:
+        return seconds
+    raise ValueError(text)
+
+
+_EXPECTED: dict[object, str] = {_flag: "true or false", _duration: "a number of seconds above 0"}
+
+
 @dataclass(frozen=True, slots=True)
 class Setting(Generic[T]):
     """One environment variable."""
@@ -44,13 +54,25 @@ class Setting(Generic[T]):
         try:
             return self.parse(text)
         except ValueError:
-            kind = "true or false" if self.default is True or self.default is False else "a number"
-            raise InvalidValue(f"The environment variable {self.name} is {text!r}; expected {kind}.") from None
+            expected = _EXPECTED.get(self.parse, "a number")
+            raise InvalidValue(f"The environment variable {self.name} is {text!r}; expected {expected}.") from None
 
 
 TRACKING_URI = Setting("FITBOOK_TRACKING_URI", str, "./fitbook-runs", "Where runs and models are kept.")
 EXPERIMENT_NAME = Setting("FITBOOK_EXPERIMENT_NAME", str, "Default", "The experiment that new runs belong to.")
 RUN_ID = Setting("FITBOOK_RUN_ID", str, "", "Id of an existing run that the first start_run() resumes.")
+RUN_LEASE = Setting(
+    "FITBOOK_RUN_LEASE",
+    _duration,
+    60.0,
+    "Seconds after which a run whose process has died becomes FAILED; a live one says so three times in that.",
+)
+UNATTENDED_RUN_LEASE = Setting(
+    "FITBOOK_UNATTENDED_RUN_LEASE",
+    _duration,
+    7 * 86400.0,
+    "Seconds after which a run that Client.create_run() began, and nobody has ended, becomes FAILED.",
+)
 SQLITE_TIMEOUT = Setting(
     "FITBOOK_SQLITE_TIMEOUT", float, 30.0, "Seconds that a write waits for another process's write lock."
 )

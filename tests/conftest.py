@@ -14,6 +14,7 @@ from fitbook.autolog import _guard, autolog  # noqa: E402
 from fitbook.store import _database  # noqa: E402
 from fitbook.testing.fixtures import swallowed_fails  # noqa: E402, F401
 from fitbook.tracking import _active, _backend  # noqa: E402
+from fitbook.tracking._lease import leases  # noqa: E402
 from fitbook.tracking._writer import writer  # noqa: E402
 
 
@@ -39,6 +40,7 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swallowed_fails: N
 
 
 def _forget_runs() -> None:
+    leases.forget()
     _active.set_stack(())
     _active._last_anywhere = None
     vars(_active._last).clear()

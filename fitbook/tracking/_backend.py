@@ -13,6 +13,7 @@ from fitbook.entities import Experiment
 from fitbook.errors import NotFound
 from fitbook.registry import Registry, SqlRegistry
 from fitbook.store import DEFAULT_EXPERIMENT_ID, Store, absolute_uri, open_store, patience
+from fitbook.tracking._lease import leases
 from fitbook.tracking._writer import writer
 
 __all__ = [
@@ -40,7 +41,7 @@ class Backend:
 
     def artifacts(self, run_id: str) -> Artifacts:
         """Open the place for the files of a run."""
-        return open_artifacts(self.store.get_run(run_id).info.artifact_uri)
+        return open_artifacts(self.store.get_run_info(run_id).artifact_uri)
 
 
 _lock = threading.RLock()
@@ -153,7 +154,9 @@ def experiment_called(name: str) -> str:
 
 def _close_at_exit() -> None:
     # Python 3.13 complains of connections that nobody has closed. The writer comes first: it still needs them.
-    if writer.flush(settings.EXIT_TIMEOUT.get()):
+    written = writer.flush(settings.EXIT_TIMEOUT.get())
+    leases.stop()
+    if written:
         for backend in _opened.values():
             backend.store.close()
 

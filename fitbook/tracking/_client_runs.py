@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from fitbook import settings
 from fitbook._log import FitbookWarning
 from fitbook.artifacts import checked_location
 from fitbook.entities import (
@@ -111,8 +112,13 @@ class RunVerbs(ClientCore):
         tags: Mapping[str, Any] | None = None,
         run_name: str | None = None,
     ) -> Run:
-        """Begin a run that is nobody's active run; end it with `set_terminated`."""
+        """Begin a run that is nobody's active run; end it with `set_terminated`.
+
+        No process is known to be behind it: one that is not ended becomes FAILED after seven days
+        (``FITBOOK_UNATTENDED_RUN_LEASE``), whatever is logged to it, unless ``start_run(run_id)`` takes it on.
+        """
         draft = new_draft(str(experiment_id), run_name, tags=tags, start_time=start_time)
+        draft.lease_seconds = settings.UNATTENDED_RUN_LEASE.get()
         self._store.create_runs([draft])
         return self._store.get_run(draft.run_id)
 
@@ -144,7 +150,8 @@ class RunVerbs(ClientCore):
 
     def update_run(self, run_id: str, status: str | None = None, name: str | None = None) -> None:
         """Change a run's status or name."""
-        self._store.update_run(run_id, status=status, run_name=name)
+        lease = settings.UNATTENDED_RUN_LEASE.get() if status == RunStatus.RUNNING else None
+        self._store.update_run(run_id, status=status, run_name=name, lease_seconds=lease)
 
     def set_terminated(self, run_id: str, status: str | None = None, end_time: int | None = None) -> None:
         """End a run."""

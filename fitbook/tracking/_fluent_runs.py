@@ -73,7 +73,7 @@ def start_run(
         return resume(backend, run_id, run_name, tags)
     parent = parent_run_id or (outer.run_id if outer is not None else None)
     if parent is not None:
-        info = backend.store.get_run(parent).info
+        info = backend.store.get_run_info(parent)
         if info.lifecycle_stage != LifecycleStage.ACTIVE:
             raise WrongState(f"The run {parent} is deleted; restore it before it gets a child.")
         experiment_id = experiment_id or info.experiment_id

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from fitbook import _validate
+from fitbook import _validate, settings
 from fitbook.artifacts import Artifacts, checked
 from fitbook.entities import (
     DatasetInput,
@@ -31,6 +31,7 @@ from fitbook.entities import (
 from fitbook.errors import InvalidValue, NotFound, WrongState
 from fitbook.tracking import _active, _context, _images, _render, _tables
 from fitbook.tracking._backend import Backend
+from fitbook.tracking._lease import leases
 from fitbook.tracking._writer import Job, writer
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class RunHandle:
             The run is deleted.
         """
         artifacts = self.artifacts
-        if self.backend.store.get_run(self.run_id).info.lifecycle_stage != LifecycleStage.ACTIVE:
+        if self.backend.store.get_run_info(self.run_id).lifecycle_stage != LifecycleStage.ACTIVE:
             raise WrongState(f"The run {self.run_id} is deleted and can't be changed; restore it first.")
         return artifacts
 
@@ -272,11 +273,17 @@ class RunHandle:
         """End the run as of now, or ``end_time``; it shows once what the run has still to write is written."""
         moment = now_ms() if end_time is None else end_time
 
+        # Who ends a run as RUNNING hands it on, and nobody is known to keep it alive.
+        lease = settings.UNATTENDED_RUN_LEASE.get() if status == RunStatus.RUNNING else None
+
         def write() -> None:
-            self.backend.store.update_run(self.run_id, status=status, end_time=moment)
+            try:
+                self.backend.store.update_run(self.run_id, status=status, end_time=moment, lease_seconds=lease)
+            finally:
+                leases.release(self.backend.store, self.run_id)
 
         if _pending[self.run_id]:
-            writer.later(write)
+            self.later(write)
         else:
             write()
 
@@ -297,7 +304,7 @@ class ActiveRun(RunHandle):
     @property
     def info(self) -> RunInfo:
         """Who, when, where."""
-        return self.backend.store.get_run(self.run_id).info
+        return self.backend.store.get_run_info(self.run_id)
 
     @property
     def data(self) -> RunData:
@@ -334,7 +341,7 @@ class ActiveRun(RunHandle):
 
 def start(backend: Backend, draft: RunDraft) -> ActiveRun:
     """Write a draft, and make it the innermost active run."""
-    backend.store.create_runs([draft])
+    leases.begin(backend.store, draft)
     run = ActiveRun(backend, draft.run_id)
     _active.push(run)
     return run
@@ -342,13 +349,11 @@ def start(backend: Backend, draft: RunDraft) -> ActiveRun:
 
 def resume(backend: Backend, run_id: str, run_name: str | None, tags: Mapping[str, Any] | None) -> ActiveRun:
     """Make a run that exists the innermost active one, and RUNNING again."""
-    info = backend.store.get_run(run_id).info
-    if info.lifecycle_stage != LifecycleStage.ACTIVE:
-        raise WrongState(f"The run {run_id} is deleted; restore it with Client().restore_run() before resuming it.")
-    backend.store.update_run(run_id, status=RunStatus.RUNNING, run_name=run_name)
+    if _pending[run_id]:
+        writer.flush()  # the end that it was given here may be among what is still to be written
+    noted = {key: _text(value) for key, value in pairs("tags=…", tags)} if tags else None
+    leases.resume(backend.store, run_id, run_name, noted)
     run = ActiveRun(backend, run_id)
-    if tags:
-        run.set_tags(tags)
     _active.push(run)
     return run
 

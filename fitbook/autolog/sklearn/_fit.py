@@ -21,6 +21,7 @@ from fitbook.entities import Dataset, DatasetInput, Metric, RunDraft, RunStatus
 from fitbook.errors import ModelError, ParamConflict, StoreUnavailable
 from fitbook.tracking import _active, _context
 from fitbook.tracking._backend import current, current_experiment_id, patience
+from fitbook.tracking._lease import leases
 from fitbook.tracking._models import PendingModel, freeze_model
 from fitbook.tracking._run import RunHandle, new_draft, now_ms
 
@@ -123,7 +124,7 @@ class FitRecord:
             self.backend = active.backend
             if self._takes(active):
                 return None, RunHandle(active.backend, active.run_id)
-            experiment_id = self.backend.store.get_run(active.run_id).info.experiment_id
+            experiment_id = self.backend.store.get_run_info(active.run_id).experiment_id
         else:
             experiment_id = current_experiment_id()
         draft = new_draft(
@@ -146,7 +147,7 @@ class FitRecord:
     def _save_begin(self) -> None:
         try:
             if self.draft is not None:
-                self.backend.store.create_runs([self.draft])
+                leases.begin(self.backend.store, self.draft)
             else:
                 self._log_to_users_run()
             self.saved = True
@@ -173,7 +174,7 @@ class FitRecord:
         def write() -> None:
             if not self.saved:
                 if self.draft is not None:
-                    self.backend.store.create_runs([self.draft])
+                    leases.begin(self.backend.store, self.draft)
                 else:
                     self._log_to_users_run()
                 self.saved = True
@@ -205,9 +206,13 @@ class FitRecord:
 
         def end() -> None:
             tags = {"fitbook.dropped": "\n".join(self.dropped)[:5000]} if self.dropped else {}
-            self.run.log_batch([Metric("fitbook_overhead_seconds", self.overhead, now_ms())], tags=tags)
-            if self.draft is not None:
-                self.backend.store.update_run(self.run.run_id, status=status, end_time=end_time)
+            try:
+                self.run.log_batch([Metric("fitbook_overhead_seconds", self.overhead, now_ms())], tags=tags)
+                if self.draft is not None:
+                    self.backend.store.update_run(self.run.run_id, status=status, end_time=end_time)
+            finally:
+                if self.draft is not None:
+                    leases.release(self.backend.store, self.run.run_id)
 
         self.run.later(self._job("ending the run", end))
 
@@ -351,7 +356,7 @@ class FitRecord:
     def _experiment_id(self) -> str:
         if self.draft is not None:
             return self.draft.experiment_id
-        return self.backend.store.get_run(self.run.run_id).info.experiment_id
+        return self.backend.store.get_run_info(self.run.run_id).experiment_id
 
     def _write_models(self, models: list[PendingModel], *, is_search: bool) -> None:
         chosen = BEST_PATH if is_search else MODEL_PATH
