@@ -52,6 +52,7 @@ class Kind:
     accounts: tuple[str, ...]
     script: str
     end: str
+    socket: str
     url: str
     drop: str
 
@@ -72,6 +73,7 @@ POSTGRESQL = Kind(
         " -c full_page_writes=off -c max_connections=200 -c shared_buffers=64MB"
     ),
     end="QUIT",
+    socket=".s.PGSQL.5432",
     url="postgresql+psycopg://fitbook@/{database}?host={folder}",
     drop="DROP DATABASE {database} WITH (FORCE)",
 )
@@ -89,6 +91,7 @@ MARIADB = Kind(
         " --innodb-buffer-pool-size=64M --performance-schema=OFF --max-connections=400"
     ),
     end="KILL",
+    socket="socket",
     url="mysql+pymysql://fitbook@localhost/{database}?unix_socket={folder}/socket",
     drop="DROP DATABASE {database}",
 )
@@ -173,9 +176,11 @@ def _connected(kind: Kind, folder: Path, keeper: subprocess.Popen[bytes]) -> sa.
     home = "postgres" if kind is POSTGRESQL else "mysql"
     admin = sa.create_engine(kind.url.format(database=home, folder=folder), isolation_level="AUTOCOMMIT")
     deadline = time.monotonic() + 60
+    socket = folder / kind.socket
     while keeper.poll() is None and time.monotonic() < deadline:
-        with contextlib.suppress(sa.exc.OperationalError), admin.connect():
-            return admin
+        if socket.exists():  # a driver that is refused leaves things behind, and warnings are errors
+            with contextlib.suppress(sa.exc.OperationalError), admin.connect():
+                return admin
         time.sleep(0.05)
     return None
 

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 import uuid
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fitbook.entities import (
@@ -40,7 +41,35 @@ T = TypeVar("T")
 
 START = 1_700_000_000_000
 UNKNOWN = "f" * 32
-TEXTS = ["", " ", "ü 模型 🙂 \u202e", "a\nb\tc\x00d", "'; DROP TABLE runs; --", "%_\\", "1e5", "nan", "x" * 100_000]
+TEXTS = [
+    "",
+    " ",
+    "ü 模型 🙂 \u202e",
+    "a\nb\tc\x01d\x7f\r",
+    "'; DROP TABLE runs; --",
+    "%_\\",
+    "1e5",
+    "nan",
+    "x" * 100_000,
+]
+# What not every database holds, and what is too much for one statement of some.
+BAD_TEXTS = ["a\x00b", "file\udce4\ud800", "x" * 6_000_001]
+# Equal to those who do not look closely: in case, accents, spaces at the end, composed or not, beyond 16 bits.
+ALIKE = [
+    "key",
+    "Key",
+    "KEY",
+    "kéy",
+    "ke\u0301y",
+    "key ",
+    " key",
+    "k\u200bey",
+    "ｋｅｙ",
+    "ß",
+    "ss",
+    "\U00010400",
+    "\U00010428",
+]
 BAD_PATHS = ["/a", "a//b", "a/../b", ".", "..", "a/"]
 BAD_KEYS: list[Any] = ["", "  ", "a*b", "a\nb", "x" * 251, "\ud800", *BAD_PATHS, None, 3, b"k"]
 BAD_NAMES: list[Any] = ["", "  ", "a\nb", "a\x7f", "\ud800", "x" * 257, None, 3]
@@ -286,6 +315,14 @@ class StoreSuite:
             {"metrics": [Metric("m", 1.0, START, 2**63)]},
             {"run_name": ""},
             {"status": "DONE"},
+            {"run_id": "a/b"},
+            {"run_id": "x" * 33},
+            {"user_id": "x" * 257},
+            {"user_id": "a\x00b"},
+            {"start_time": 2**63},
+            {"end_time": "yesterday"},
+            {"params": {"a": "a\x00b"}},
+            {"tags": {"a": "\ud800"}},
         ],
     )
     def test_one_bad_run_of_many_leaves_none(self, store: Store, wrong: dict[str, Any]) -> None:
@@ -545,12 +582,12 @@ class StoreSuite:
         found = {r.info.run_id: r.data.metrics for r in store.search_runs(["0"])}
         assert _bits(found[run_id]["one"]) == _bits(value)
 
-    @given(value=st.floats(), step=st.integers(-(2**62), 2**62), timestamp=st.integers(0, 2**53))
+    @given(value=st.floats(), step=st.integers(1 - 2**63, 2**63 - 1), timestamp=st.integers(1 - 2**63, 2**63 - 1))
     @_many
     def test_any_point_comes_back(self, store: Store, value: float, step: int, timestamp: int) -> None:
         run_id = begin(store)
         store.log_metric(run_id, Metric("m", value, timestamp, step))
-        (point,) = store.get_metric_history(run_id, "m")
+        [point] = store.get_metric_history(run_id, "m")
         assert (_bits(point.value), point.timestamp, point.step) == (_bits(value), timestamp, step)
 
     @pytest.mark.parametrize("wrong", ["1.0", None, 1 + 2j, [1.0], object(), 10**400])
@@ -585,16 +622,80 @@ class StoreSuite:
         store.log_batch(run_id, params={"p": value})
         assert store.get_run(run_id).data.params["p"] == value
 
-    @given(params=st.dictionaries(st.from_regex(r"[\w\- :]*\w", fullmatch=True), st.text(), max_size=5))
-    @example(params={"p": "file\udce4\ud800"})
+    def test_tags_of_a_megabyte_are_kept_whole(self, store: Store, run_id: str) -> None:
+        value = "🙂'\\\"%\n" * 111_112
+        assert len(value.encode()) > 1_000_000
+        store.log_batch(run_id, tags={"t": value})
+        store.set_experiment_tag(DEFAULT_EXPERIMENT_ID, "t", value)
+        assert store.get_run(run_id).data.tags["t"] == value
+        assert store.get_experiment(DEFAULT_EXPERIMENT_ID).tags["t"] == value
+
+    @given(
+        params=st.dictionaries(
+            st.from_regex(r"[\w\- :]*\w", fullmatch=True),
+            st.text(st.characters(codec="utf-8", exclude_characters="\x00")),
+            max_size=5,
+        )
+    )
     @_many
     def test_any_params_come_back(self, store: Store, params: dict[str, str]) -> None:
         run_id = begin(store)
         store.log_batch(run_id, params=params)
-        store.log_batch(run_id, params=params)
-        # Half of a surrogate pair has no encoding: it comes back escaped.
-        escaped = {key: value.encode("utf-8", "backslashreplace").decode() for key, value in params.items()}
-        assert dict(store.get_run(run_id).data.params) == escaped
+        store.log_batch(run_id, params=params, tags=params)
+        data = store.get_run(run_id).data
+        assert dict(data.params) == params
+        assert {key: data.tags[key] for key in params} == params
+
+    @pytest.mark.parametrize("value", BAD_TEXTS, ids=["nul", "surrogate", "long"])
+    def test_texts_that_not_every_store_holds_are_refused(self, store: Store, run_id: str, value: str) -> None:
+        before = store.get_run(run_id)
+        store.log_batch(other := begin(store, 2), params={"p": "1"})
+        calls: list[Callable[[], object]] = [
+            lambda: store.log_batch(run_id, [Metric("m", 1.0, START)], {"p": "1", "q": value}),
+            lambda: store.log_batch(run_id, params={"p": "1"}, tags={"t": "1", "u": value}),
+            lambda: store.log_batch(
+                run_id, params={"p": "1"}, datasets=[DatasetInput(Dataset("d", "1", source=value))]
+            ),
+            lambda: store.log_batch(run_id, datasets=[DatasetInput(Dataset("d", "1"), {"t": value})]),
+            lambda: store.set_tag_once(run_id, "t", value),
+            lambda: store.correct_param(other, "p", value, user_id="ada"),
+            lambda: store.correct_param(other, "p", "2", user_id="ada", reason=value),
+            lambda: store.set_experiment_tag(DEFAULT_EXPERIMENT_ID, "t", value),
+            lambda: store.create_experiment("new", tags={"t": value}),
+            lambda: store.create_experiment("new", artifact_location=value),
+            lambda: store.create_runs([draft(3), draft(4, tags={"t": value})]),
+        ]
+        for call in calls:
+            with pytest.raises(InvalidValue):
+                call()
+        assert store.get_run(run_id) == before
+        assert dict(store.get_run(other).data.params) == {"p": "1"}
+        assert dict(store.get_experiment(DEFAULT_EXPERIMENT_ID).tags) == {}
+        assert (len(store.search_runs(["0"])), store.get_experiment_by_name("new")) == (2, None)
+
+    def test_what_looks_alike_is_not_the_same(self, store: Store, run_id: str) -> None:
+        keys = [text for text in ALIKE if re.fullmatch(r"[\w ]+", text)]
+        store.log_batch(
+            run_id,
+            [Metric(key, n, START) for n, key in enumerate(keys)],
+            {key: key for key in keys},
+            {key: key for key in keys},
+        )
+        numbers = {name: store.create_experiment(name) for name in ALIKE}
+        assert {name: store.get_experiment(number).name for name, number in numbers.items()} == {n: n for n in ALIKE}
+        for name in ALIKE:
+            found = store.get_experiment_by_name(name)
+            assert found is not None
+            assert found.experiment_id == numbers[name]
+            store.create_runs([draft(run_name=name, params={"alike": name})])
+        run = store.get_run(run_id)
+        assert dict(run.data.params) == {key: key for key in keys}
+        assert dict(run.data.metrics) == {key: float(n) for n, key in enumerate(keys)}
+        for name in ALIKE:
+            assert _names(store.search_runs(["0"], f"params.alike = '{name}'")) == [name]
+            assert _names(store.search_runs(["0"], f"attributes.run_name = '{name}'")) == [name]
+        by_text = store.search_runs(["0"], "params.alike != ''", order_by=["params.alike ASC"])
+        assert _names(by_text) == sorted(ALIKE)
 
     def test_the_same_param_again_is_no_error_and_another_value_is(self, store: Store, run_id: str) -> None:
         store.log_batch(run_id, params={"p": "1"})

@@ -29,6 +29,22 @@ class TestMemory(RegistrySuite):
         database.close()
 
 
+class TestPostgresql(RegistrySuite):
+    @pytest.fixture
+    def registry(self, postgresql: str) -> Iterator[Registry]:
+        database = Database(postgresql)
+        yield SqlRegistry(database)
+        database.close()
+
+
+class TestMariadb(RegistrySuite):
+    @pytest.fixture
+    def registry(self, mariadb: str) -> Iterator[Registry]:
+        database = Database(mariadb)
+        yield SqlRegistry(database)
+        database.close()
+
+
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     database = Database(f"sqlite:///{tmp_path / 'fitbook.db'}")

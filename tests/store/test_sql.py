@@ -38,6 +38,22 @@ class TestMemory(StoreSuite):
         store.close()
 
 
+class TestPostgresql(StoreSuite):
+    @pytest.fixture
+    def store(self, postgresql: str) -> Iterator[Store]:
+        store = open_store(postgresql)
+        yield store
+        store.close()
+
+
+class TestMariadb(StoreSuite):
+    @pytest.fixture
+    def store(self, mariadb: str) -> Iterator[Store]:
+        store = open_store(mariadb)
+        yield store
+        store.close()
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqlStore]:
     store = open_store(tmp_path / "tracking")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +18,7 @@ from fitbook.store._sql._values import (
     dataset_row,
     decode,
     decode_bound,
+    input_tags,
     param_rows,
     parent_of,
     point_row,
@@ -189,7 +189,7 @@ class SqlContents(SqlPart):
         if number is None:
             inserted = connection.execute(t.datasets.insert(), dataset_row(experiment, data))
             number = inserted.inserted_primary_key[0]  # type: ignore[index]
-        row = {"run": run, "dataset": number, "tags": _validate.text("tags of the data set", json.dumps(dict(used.tags)))}
+        row = {"run": run, "dataset": number, "tags": input_tags(used.tags)}
         connection.execute(self.database.upsert(t.run_datasets), row)
 
 

@@ -16,7 +16,7 @@ from fitbook.errors import AlreadyExists, NotFound, WrongState
 from fitbook.store import _tables as t
 from fitbook.store._base import DEFAULT_EXPERIMENT_ID, DEFAULT_EXPERIMENT_NAME
 from fitbook.store._sql._part import SqlPart, grouped, now_ms, update
-from fitbook.store._sql._values import text
+from fitbook.store._sql._values import tag_rows
 
 
 class SqlExperiments(SqlPart):
@@ -30,13 +30,12 @@ class SqlExperiments(SqlPart):
         creation_time: int | None = None,
     ) -> str:
         name = _validate.name("experiment", name)
-        rows = [{"key": _validate.key("tag", k), "value": text(v)} for k, v in (tags or {}).items()]
-        artifact_location = self._relative(artifact_location or "")
+        artifact_location = self._relative(_validate.text("artifact location", artifact_location or ""))
         try:
             with self.database.write() as connection:
                 number = _insert_experiment(connection, name, artifact_location, created=creation_time)
-                if rows:
-                    connection.execute(t.experiment_tags.insert(), [{"experiment": number, **row} for row in rows])
+                if tags:
+                    connection.execute(t.experiment_tags.insert(), tag_rows(number, tags, column="experiment"))
         except IntegrityError:
             stage = self.get_experiment_by_name(name)
             deleted = stage is not None and stage.lifecycle_stage == LifecycleStage.DELETED
@@ -70,12 +69,10 @@ class SqlExperiments(SqlPart):
         self._set_experiment_stage(experiment_id, LifecycleStage.DELETED, LifecycleStage.ACTIVE)
 
     def set_experiment_tag(self, experiment_id: str, key: str, value: str) -> None:
-        key = _validate.key("tag", key)
         with self.database.write() as connection:
             row = self._experiment(connection, experiment_id)
-            connection.execute(
-                self.database.upsert(t.experiment_tags), {"experiment": row.id, "key": key, "value": text(value)}
-            )
+            rows = tag_rows(row.id, {key: value}, column="experiment")
+            connection.execute(self.database.upsert(t.experiment_tags), rows)
             update(connection, t.experiments, row.id, last_update_time=now_ms())
 
     def delete_experiment_tag(self, experiment_id: str, key: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from fitbook import _validate
 from fitbook.entities import StoredFile
 from fitbook.store import _tables as t
 from fitbook.store._sql._part import SqlPart
@@ -40,7 +41,15 @@ def file_rows(run: int, files: Sequence[StoredFile]) -> list[dict[str, Any]]:
     """Make the rows of files."""
     # Of one path, the last wins; PostgreSQL refuses to write a row twice in one statement.
     latest = {file.path: file for file in files}.values()
-    return [{"run": run, "path": file.path, "size": file.size, "sha256": file.sha256} for file in latest]
+    return [
+        {
+            "run": run,
+            "path": _validate.text("path of a file", file.path, 700),
+            "size": file.size,
+            "sha256": _validate.text("digest of a file", file.sha256, 64),
+        }
+        for file in latest
+    ]
 
 
 def _at_or_below(path: str) -> sa.ColumnElement[bool]:

@@ -7,12 +7,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from fitbook import _validate
 from fitbook.entities import LifecycleStage, LoggedModel
 from fitbook.errors import AlreadyExists, NotFound
 from fitbook.store import _tables as t
 from fitbook.store._sql._part import SqlPart
-
-_MODEL_COLUMNS = [column.name for column in t.logged_models.columns if column.name not in ("id", "run")]
 
 
 class SqlModels(SqlPart):
@@ -65,4 +64,12 @@ class SqlModels(SqlPart):
 
 def model_row(run: int, model: LoggedModel) -> dict[str, Any]:
     """Make the row of a model."""
-    return {"run": run, **{name: getattr(model, name) for name in _MODEL_COLUMNS}}
+    return {
+        "run": run,
+        "model_id": _validate.identifier("model id", model.model_id, 34),
+        "artifact_path": _validate.text("artifact path of a model", model.artifact_path, 500),
+        "flavor": _validate.text("flavor of a model", model.flavor, 64),
+        "sha256": _validate.text("digest of a model", model.sha256, 64),
+        "size_bytes": model.size_bytes,
+        "creation_timestamp": _validate.timestamp(model.creation_timestamp),
+    }

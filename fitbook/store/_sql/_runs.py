@@ -35,7 +35,7 @@ class SqlRuns(SqlContents, SqlLeases):
             with self.database.write() as connection:
                 with_active = {draft.experiment_id for draft in drafts if draft.deleted_time is None}
                 for experiment_id in {draft.experiment_id for draft in drafts}:
-                    self._experiment(connection, experiment_id, active=experiment_id in with_active)
+                    self._experiment(connection, experiment_id, active=experiment_id in with_active, shared=True)
                 numbers = _insert_runs(connection, drafts)
                 _insert_contents(connection, drafts, numbers)
                 for draft in drafts:
@@ -67,7 +67,7 @@ class SqlRuns(SqlContents, SqlLeases):
                 values["end_time"] = None
                 values["lease_until"] = None if lease_seconds is None else clock_ms() + lease_ms(lease_seconds)
         if end_time is not None:
-            values["end_time"] = int(end_time)
+            values["end_time"] = _validate.timestamp(end_time)
         noted = dict(tags or {})
         if run_name is not None:
             noted[RUN_NAME_TAG] = run_name
@@ -105,15 +105,15 @@ class SqlRuns(SqlContents, SqlLeases):
 def _run_row(draft: RunDraft) -> dict[str, Any]:
     running = draft.status == RunStatus.RUNNING
     return {
-        "run_id": draft.run_id,
+        "run_id": _validate.identifier("run id", draft.run_id),
         "experiment": number_of("experiment", draft.experiment_id),
         "name": _validate.name("run", draft.run_name),
-        "user_id": draft.user_id,
+        "user_id": _validate.text("user id", draft.user_id, _validate.MAX_NAME),
         "status": _validate.one_of("run status", draft.status, RunStatus.ALL),
         "lifecycle_stage": LifecycleStage.ACTIVE if draft.deleted_time is None else LifecycleStage.DELETED,
-        "deleted_time": draft.deleted_time,
-        "start_time": draft.start_time,
-        "end_time": draft.end_time,
+        "deleted_time": None if draft.deleted_time is None else _validate.timestamp(draft.deleted_time),
+        "start_time": _validate.timestamp(draft.start_time),
+        "end_time": None if draft.end_time is None else _validate.timestamp(draft.end_time),
         "parent_run_id": parent_of(draft.tags),
         "lease_ms": lease_ms(draft.lease_seconds) if running and draft.lease_seconds is not None else None,
     }

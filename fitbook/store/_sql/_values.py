@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fitbook import _validate
-from fitbook.entities import Metric
+from fitbook.entities import Dataset, Metric
 
 MAX_DOUBLE = 1.7976931348623157e308
 NAN, PLUS_INFINITY, MINUS_INFINITY, MINUS_ZERO = 1, 2, 3, 4
@@ -15,15 +16,34 @@ NAN, PLUS_INFINITY, MINUS_INFINITY, MINUS_ZERO = 1, 2, 3, 4
 
 def param_rows(run: int, params: Mapping[str, str]) -> list[dict[str, Any]]:
     """Make the rows of parameters."""
-    return [
-        {"run": run, "key": _validate.key("parameter", key), "value": text(value), "number": as_number(str(value))}
-        for key, value in params.items()
-    ]
+    texts = _checked("parameter", params).items()
+    return [{"run": run, "key": key, "value": value, "number": as_number(value)} for key, value in texts]
 
 
-def tag_rows(run: int, tags: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Make the rows of tags."""
-    return [{"run": run, "key": _validate.key("tag", key), "value": text(value)} for key, value in tags.items()]
+def tag_rows(owner: int, tags: Mapping[str, str], *, column: str = "run") -> list[dict[str, Any]]:
+    """Make the rows of tags of a run, or of an experiment."""
+    return [{column: owner, "key": key, "value": value} for key, value in _checked("tag", tags).items()]
+
+
+def _checked(kind: str, texts: Mapping[str, str]) -> dict[str, str]:
+    return {_validate.key(kind, key): _validate.text(f"{kind} {key!r}", value) for key, value in texts.items()}
+
+
+def dataset_row(experiment: int, data: Dataset) -> dict[str, Any]:
+    """Make the row of a data set."""
+    row: dict[str, Any] = {"experiment": experiment}
+    for name, most in (("name", _validate.MAX_NAME), ("digest", 64), ("source_type", 36), ("source", None)):
+        row[name] = _validate.text(f"{name} of the data set", getattr(data, name), most)
+    for name in ("schema", "profile"):
+        value = getattr(data, name)
+        row[name] = None if value is None else _validate.text(f"{name} of the data set", value)
+    return row
+
+
+def input_tags(tags: Mapping[str, str]) -> str:
+    """Write what is noted of a run's use of a data set."""
+    # Checked one by one: JSON could write what PostgreSQL then can't read.
+    return _validate.text("tags of the data set", json.dumps(_checked("tag", tags)))
 
 
 def point_row(run: int, metric: Metric) -> dict[str, Any]:
@@ -62,11 +82,6 @@ def parent_of(tags: Mapping[str, object]) -> str | None:
     """The id of the parent run that tags name, if it looks like one."""
     parent = str(tags.get("mlflow.parentRunId") or "")
     return parent if 0 < len(parent) <= 32 and parent.isascii() else None
-
-
-def text(value: object) -> str:
-    """Turn a value into text that every database can hold; what is not valid Unicode is escaped, not lost."""
-    return str(value).encode("utf-8", "backslashreplace").decode()
 
 
 def as_number(value: str) -> float | None:
