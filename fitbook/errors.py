@@ -11,6 +11,7 @@
     ├── ParamConflict         a parameter is written once; it has another value already
     ├── StoreUnavailable      the store can't be reached, opened or written
     ├── StoreIncompatible     the store was written by a newer or unknown fitbook
+    ├── DamagedFile           an artifact is not what was written
     ├── ModelError            a model can't be saved, read or used as asked
     │   └── SchemaMismatch    the input of a prediction does not fit the model's signature
     └── IntegrationUnavailable   an autologging integration that was asked for by name can't run here
@@ -128,6 +129,31 @@ class StoreIncompatible(FitbookError):
 
     error_code = "INVALID_STATE"
     exit_code = 4
+
+
+class DamagedFile(FitbookError):
+    """An artifact's content is not what was written, or is gone.
+
+    Parameters
+    ----------
+    run_id : str
+        The run that it belongs to.
+    path : str
+        Its path within the run.
+    expected, found : str
+        What was noted when it was written, and what is there now.
+    """
+
+    error_code = "DATA_LOSS"
+    exit_code = 4
+
+    def __init__(self, run_id: str, path: str, expected: str, found: str) -> None:
+        self.run_id, self.path, self.expected, self.found = run_id, path, expected, found
+        super().__init__(
+            f"The artifact {path!r} of run {run_id} is not what was written: found {found}, expected {expected}. It was "
+            "changed by something else than fitbook, by two processes at once, or by a fault of the disk. Bring it back "
+            "from a backup, or write or delete it anew with fitbook, which then takes it for right."
+        )
 
 
 class ModelError(FitbookError):

@@ -30,8 +30,8 @@ class Artifacts(Protocol):
     def read(self, path: str) -> bytes:
         """Read one file whole."""
 
-    def open(self, path: str) -> BinaryIO:
-        """Open one file to read it piece by piece."""
+    def open(self, path: str, size: int | None = None) -> BinaryIO:
+        """Open one file to read it piece by piece; a ``size`` that a listing told saves a question."""
 
     def list(self, path: str = "") -> builtins.list[FileInfo]:
         """List what is directly inside a folder, by name; empty for a path that is not there."""

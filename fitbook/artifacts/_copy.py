@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -52,7 +52,11 @@ def at_once(work: Callable[[T], U], items: Iterable[T], workers: int = TRANSFERS
     with ThreadPoolExecutor(min(workers, len(waiting)), "fitbook-transfer") as pool:
         try:
             futures = [pool.submit(work, item) for item in waiting]
-            return [future.result() for future in futures]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        except RuntimeError:  # the interpreter is ending, and starts no threads any more
+            return [work(item) for item in waiting]
+        try:
+            wait(futures, return_when=FIRST_EXCEPTION)
+        finally:
+            pool.shutdown(cancel_futures=True)
+        failed = [future for future in futures if not future.cancelled() and future.exception()]
+        return [future.result() for future in failed or futures]

@@ -61,7 +61,7 @@ class LocalArtifacts:
         with self._as_unavailable(path), self.open(path) as file:
             return file.read()
 
-    def open(self, path: str) -> BinaryIO:
+    def open(self, path: str, size: int | None = None) -> BinaryIO:
         """Open one file for reading."""
         *folders, name = checked(path).split("/")
         with self._as_unavailable(path), self._existing(path), self._folder(path, folders) as folder:

@@ -71,16 +71,18 @@ class RemoteArtifacts:
         with self._as_unavailable(path), self._existing(path):
             return cast(bytes, driver.cat_file(key))
 
-    def open(self, path: str) -> BinaryIO:
-        """Open one file for reading; what comes next is fetched ahead."""
+    def open(self, path: str, size: int | None = None) -> BinaryIO:
+        """Open one file for reading; what comes next of a large one is fetched ahead."""
         key, driver = self._key(checked(path)), self._driver()
         with self._as_unavailable(path), self._existing(path):
-            if self.place.scheme == "memory":  # whose open files are all one, with one position
+            if size is None:
+                found = driver.info(key)
+                if found["type"] != "file":
+                    raise FileNotFoundError(key)
+                size = int(found["size"])
+            # Open files of memory are all one, with one position.
+            if size <= _PART or self.place.scheme == "memory":
                 return io.BytesIO(driver.cat_file(key))
-            found = driver.info(key)
-            if found["type"] != "file":
-                raise FileNotFoundError(key)
-            size = found["size"]  # which the driver would ask for again
             return cast(BinaryIO, driver.open(key, "rb", block_size=_PART, cache_type="readahead", size=size))
 
     def list(self, path: str = "") -> builtins.list[FileInfo]:
@@ -103,8 +105,13 @@ class RemoteArtifacts:
         found = self._found(path)
         if not found:
             raise self._missing(path)
-        versions = {info.path: version for info, version in found}
-        return _cache.local(str(self.place), path, versions, self._download)
+        sizes = {info.path: info.file_size for info, _ in found}
+
+        def download(path: str, target: BinaryIO) -> None:
+            with self._as_unavailable(path), self.open(path, sizes[path]) as source:
+                copied(path, pieces(source), target.write)
+
+        return _cache.local(str(self.place), path, {info.path: version for info, version in found}, download)
 
     def delete(self, path: str) -> None:
         """Remove a file or folder, file by file."""
@@ -113,10 +120,6 @@ class RemoteArtifacts:
             raise self._missing(path)
         with self._as_unavailable(path):
             at_once(lambda info: driver.rm_file(self._key(info.path)), found)
-
-    def _download(self, path: str, target: BinaryIO) -> None:
-        with self._as_unavailable(path), self.open(path) as source:
-            copied(path, pieces(source), target.write)
 
     def _found(self, path: str) -> builtins.list[tuple[FileInfo, str]]:
         """List files with what changes when a file is written again."""
