@@ -183,13 +183,13 @@ class SqlContents(SqlPart):
 
     def _write_dataset(self, connection: Connection, run: int, used: DatasetInput) -> None:
         d, data = t.datasets.c, used.dataset
-        experiment = connection.scalar(sa.select(t.runs.c.experiment).where(t.runs.c.id == run))
+        experiment = connection.scalars(sa.select(t.runs.c.experiment).where(t.runs.c.id == run)).one()
         same = sa.and_(d.experiment == experiment, d.name == data.name, d.digest == data.digest)
         number = connection.scalar(sa.select(d.id).where(same))
         if number is None:
             inserted = connection.execute(t.datasets.insert(), dataset_row(experiment, data))
             number = inserted.inserted_primary_key[0]  # type: ignore[index]
-        row = {"run": run, "dataset": number, "tags": input_tags(used.tags)}
+        row = {"run": run, "dataset": number, "tags": input_tags(dict(used.tags))}
         connection.execute(self.database.upsert(t.run_datasets), row)
 
 
