@@ -66,11 +66,7 @@ def experiments(store: Store, names: tuple[str, ...] = ()) -> list[Experiment]:
     NotFound
         One of them does not exist.
     """
-    page = store.search_experiments(ViewType.ACTIVE_ONLY)
-    every = list(page)
-    while page.token:
-        page = store.search_experiments(ViewType.ACTIVE_ONLY, page_token=page.token)
-        every += page
+    every = every_experiment(store, ViewType.ACTIVE_ONLY)
     if not names:
         return every
     by_key = {e.experiment_id: e for e in every} | {e.name: e for e in every}
@@ -78,6 +74,16 @@ def experiments(store: Store, names: tuple[str, ...] = ()) -> list[Experiment]:
         if name not in by_key:
             raise NotFound("experiment", name, [experiment.name for experiment in every])
     return list({by_key[name].experiment_id: by_key[name] for name in names}.values())
+
+
+def every_experiment(store: Store, view_type: int = ViewType.ALL) -> list[Experiment]:
+    """List all experiments, however many there are."""
+    page = store.search_experiments(view_type)
+    every = list(page)
+    while page.token:
+        page = store.search_experiments(view_type, page_token=page.token)
+        every += page
+    return every
 
 
 def run_as_dict(run: Run, experiment: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ COMMANDS = {
     "models": "List registered models and their versions.",
     "import": "Take what another tool has recorded.",
     "export": "Write runs, their files and the registry as JSON, CSV and plain files.",
+    "db": "Check, upgrade, back up and measure the store itself.",
     "doctor": "Check versions, the store, and what autologging will hook.",
 }
 
@@ -67,7 +68,8 @@ def main() -> None:
       fitbook runs compare 3f2a 9b01           two runs side by side
       fitbook --tracking-uri ../other-runs models list
 
-    Only import changes the record. Where it is: --tracking-uri, else FITBOOK_TRACKING_URI, else ./fitbook-runs.
+    Only import, gc and db upgrade change the record. Where it is: --tracking-uri, else FITBOOK_TRACKING_URI, else
+    ./fitbook-runs.
     """
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal's encoding lacks must not end the listing.

@@ -30,7 +30,7 @@ __all__ = [
 DATABASE_FILE = "fitbook.db"
 
 
-def open_store(uri: str | Path, *, create: bool = True) -> SqlStore:
+def open_store(uri: str | Path, *, create: bool = True, upgrade: bool | None = None) -> SqlStore:
     """Open the store at a tracking URI.
 
     Parameters
@@ -41,6 +41,9 @@ def open_store(uri: str | Path, *, create: bool = True) -> SqlStore:
         or else in the working directory.
     create : bool, default True
         Whether a store that does not exist yet is made; otherwise `StoreUnavailable` says that nothing is there.
+    upgrade : bool, optional
+        Whether a store of an older fitbook is brought up to date; otherwise `StoreIncompatible` says how that is done.
+        If it is not given, in SQLite only: other databases are shared.
 
     Raises
     ------
@@ -51,7 +54,7 @@ def open_store(uri: str | Path, *, create: bool = True) -> SqlStore:
     """
     folder = directory_of(uri)
     if folder is None:
-        return _open_sql(str(uri), create=create)
+        return _open_sql(str(uri), create=create, upgrade=upgrade)
     database = folder / DATABASE_FILE
     if not database.exists():
         if not create:
@@ -60,9 +63,8 @@ def open_store(uri: str | Path, *, create: bool = True) -> SqlStore:
                 "a script that records something makes one."
             )
         _prepare_directory(folder)
-    return SqlStore(
-        Database.of_file(database, prepare=partial(_prepare_directory, folder)), (folder / "artifacts").as_uri()
-    )
+    prepare = partial(_prepare_directory, folder)
+    return SqlStore(Database.of_file(database, prepare=prepare, upgrade=upgrade), (folder / "artifacts").as_uri())
 
 
 def directory_of(uri: str | Path) -> Path | None:
@@ -104,14 +106,14 @@ def absolute_uri(uri: str | Path) -> str:
     return absolute_url(str(uri)) if folder is None else folder.as_uri()
 
 
-def _open_sql(url: str, *, create: bool) -> SqlStore:
+def _open_sql(url: str, *, create: bool, upgrade: bool | None) -> SqlStore:
     beside = Path.cwd()
     file = sqlite_file(url)
     if file is not None:
         beside = file.parent
         if not create and not file.exists():
             raise StoreUnavailable(f"There is no fitbook store at {url}; a script that records something makes one.")
-    return SqlStore(Database(url), (beside / "fitbook-artifacts").as_uri())
+    return SqlStore(Database(url, upgrade=upgrade), (beside / "fitbook-artifacts").as_uri())
 
 
 def _prepare_directory(folder: Path) -> None:

@@ -22,7 +22,7 @@ from fitbook.errors import InvalidValue, StoreUnavailable
 from fitbook.store._engines import directly, make_engine, make_folder, reading, seconds_to_wait
 from fitbook.store._failures import failure
 from fitbook.store._tables import SCHEMA_REVISION, metadata, schema_version
-from fitbook.store._upgrade import check_upgradable, upgrade
+from fitbook.store._upgrade import Upgraded, check_upgradable, upgrade
 from fitbook.store._urls import hide_password, parsed_url, sqlite_file
 
 # Any number, but always the same: PostgreSQL's advisory locks have no names.
@@ -102,8 +102,8 @@ class Database:
         A SQLAlchemy URL. ``sqlite://`` is a database in memory, which ends with the process.
     prepare : callable, optional
         Makes the folder of a SQLite file, where that takes more than a folder.
-    upgrade : bool, default False
-        Whether tables of an older fitbook are brought up to date on a server, too; in SQLite they always are.
+    upgrade : bool, optional
+        Whether tables of an older fitbook are brought up to date; if not given, only in SQLite.
 
     Raises
     ------
@@ -114,7 +114,7 @@ class Database:
     """
 
     def __init__(
-        self, url: str | sa.URL, *, prepare: Callable[[], None] | None = None, upgrade: bool = False
+        self, url: str | sa.URL, *, prepare: Callable[[], None] | None = None, upgrade: bool | None = None
     ) -> None:
         parsed = parsed_url(url)
         self.url = parsed.render_as_string(hide_password=False)
@@ -126,6 +126,7 @@ class Database:
         self._inserts: dict[sa.Table, Any] = {}
         _databases.add(self)
         self._prepare, self._upgrade = prepare, upgrade
+        self.upgraded: Upgraded | None = None
         self._file = sqlite_file(parsed)
         self._path = str(self._file or "")
         self._identity: tuple[int, int] | None = None
@@ -141,9 +142,11 @@ class Database:
         self._identity, self._making = _identity(self._path), False
 
     @classmethod
-    def of_file(cls, file: Path, *, prepare: Callable[[], None] | None = None) -> Database:
+    def of_file(
+        cls, file: Path, *, prepare: Callable[[], None] | None = None, upgrade: bool | None = None
+    ) -> Database:
         """Open a SQLite file, whose path may hold what means something in a URL."""
-        return cls(sa.URL.create("sqlite", database=str(file)), prepare=prepare)
+        return cls(sa.URL.create("sqlite", database=str(file)), prepare=prepare, upgrade=upgrade)
 
     def generation(self) -> int:
         """Tell how often the database was found gone since it was opened; if it is gone now, it is made anew first."""
@@ -296,7 +299,7 @@ class Database:
 
     def _bring_up_to_date(self, found: str | None) -> None:
         place = hide_password(self.url)
-        check_upgradable(found, place, wanted=self._upgrade or self.dialect == "sqlite")
+        check_upgradable(found, place, wanted=self.dialect == "sqlite" if self._upgrade is None else self._upgrade)
         try:
             with self.alone() as connection:
                 done = upgrade(connection)
@@ -305,6 +308,7 @@ class Database:
                 f"The store at {place} has schema {found!r} and could not be upgraded to {SCHEMA_REVISION!r}. {error}"
             ) from error
         if done is not None:
+            self.upgraded = done
             logger.warning("The store at %s was %s.", place, done)
 
     def _create(self) -> str | None:

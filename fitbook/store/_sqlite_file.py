@@ -76,6 +76,13 @@ def file_size(file: Path) -> int:
     return sizes
 
 
+def unused_bytes(file: Path) -> int:
+    """Tell how many bytes of a database hold nothing now; what is written next goes there."""
+    with _opened(file, read_only=True) as connection:
+        pages, page = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_size"))
+    return int(pages * page)
+
+
 def give_back_space(file: Path) -> int:
     """Write the database anew without what was deleted from it, and return how many bytes that has freed.
 
@@ -88,8 +95,7 @@ def give_back_space(file: Path) -> int:
     """
     try:
         with _opened(file) as connection:
-            (unused,) = connection.execute("PRAGMA freelist_count").fetchone()
-            if unused == 0:
+            if unused_bytes(file) == 0:
                 return 0
             before = file_size(file)
             connection.execute("VACUUM")

@@ -67,8 +67,8 @@ def check_upgradable(found: str | None, place: str, *, wanted: bool) -> None:
     if not wanted:
         raise StoreIncompatible(
             f"The store at {place} has schema {found!r}, and this fitbook, version {__version__}, needs {SCHEMA_REVISION!r}. "
-            "Others may be using it, so it is not upgraded unasked: make a backup with the database's own tools, and run "
-            f"`fitbook --tracking-uri '{place}' db upgrade`. Older versions of fitbook can't use it afterwards."
+            f"Run `fitbook --tracking-uri '{place}' db upgrade`, of a shared database after a backup with its own tools: "
+            "older versions of fitbook can't use it afterwards."
         )
 
 
