@@ -11,22 +11,26 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from fitbook._absent import advice
 from fitbook._version import __version__
 from fitbook.autolog import autolog
 
 if TYPE_CHECKING:
-    from fitbook import errors, pyfunc, sklearn, tracking
+    from fitbook import artifacts, data, entities, errors, exceptions, models, pyfunc, sklearn, tracking
     from fitbook._log import FitbookWarning
     from fitbook.entities import RunStatus, ViewType
     from fitbook.errors import FitbookError
+    from fitbook.exceptions import MlflowException
     from fitbook.models import ModelSignature, infer_signature
     from fitbook.tracking import (
         ActiveRun,
         Client,
+        Image,
         MlflowClient,
         active_run,
         correct_param,
         create_experiment,
+        delete_artifacts,
         delete_experiment,
         delete_experiment_tag,
         delete_run,
@@ -45,16 +49,19 @@ if TYPE_CHECKING:
         last_active_run,
         list_experiments,
         list_run_infos,
+        load_table,
         log_artifact,
         log_artifacts,
         log_dict,
         log_figure,
+        log_image,
         log_input,
         log_inputs,
         log_metric,
         log_metrics,
         log_param,
         log_params,
+        log_stream,
         log_table,
         log_text,
         register_model,
@@ -68,6 +75,7 @@ if TYPE_CHECKING:
         set_experiment,
         set_experiment_tag,
         set_experiment_tags,
+        set_model_version_tag,
         set_registry_uri,
         set_tag,
         set_tags,
@@ -80,22 +88,29 @@ __all__ = [
     "Client",
     "FitbookError",
     "FitbookWarning",
+    "Image",
     "MlflowClient",
+    "MlflowException",
     "ModelSignature",
     "RunStatus",
     "ViewType",
     "__version__",
     "active_run",
+    "artifacts",
     "autolog",
     "correct_param",
     "create_experiment",
+    "data",
+    "delete_artifacts",
     "delete_experiment",
     "delete_experiment_tag",
     "delete_run",
     "delete_tag",
     "download_artifacts",
     "end_run",
+    "entities",
     "errors",
+    "exceptions",
     "flush",
     "get_artifact_uri",
     "get_experiment",
@@ -109,18 +124,22 @@ __all__ = [
     "last_active_run",
     "list_experiments",
     "list_run_infos",
+    "load_table",
     "log_artifact",
     "log_artifacts",
     "log_dict",
     "log_figure",
+    "log_image",
     "log_input",
     "log_inputs",
     "log_metric",
     "log_metrics",
     "log_param",
     "log_params",
+    "log_stream",
     "log_table",
     "log_text",
+    "models",
     "pyfunc",
     "register_model",
     "rename_experiment",
@@ -133,6 +152,7 @@ __all__ = [
     "set_experiment",
     "set_experiment_tag",
     "set_experiment_tags",
+    "set_model_version_tag",
     "set_registry_uri",
     "set_tag",
     "set_tags",
@@ -142,10 +162,13 @@ __all__ = [
     "tracking",
 ]
 
-_MODULES = frozenset({"entities", "errors", "pyfunc", "sklearn", "tracking"})
+_MODULES = frozenset(
+    {"artifacts", "data", "entities", "errors", "exceptions", "models", "pyfunc", "sklearn", "store", "tracking"}
+)
 _HOMES = {
     "FitbookError": "fitbook.errors",
     "FitbookWarning": "fitbook._log",
+    "MlflowException": "fitbook.exceptions",
     "ModelSignature": "fitbook.models",
     "RunStatus": "fitbook.entities",
     "ViewType": "fitbook.entities",
@@ -157,7 +180,7 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return importlib.import_module(f"fitbook.{name}")
     if name not in __all__:
-        raise AttributeError(f"module 'fitbook' has no attribute {name!r}")
+        raise AttributeError(advice("module 'fitbook'", name))
     value = getattr(importlib.import_module(_HOMES.get(name, "fitbook.tracking")), name)
     globals()[name] = value
     return value

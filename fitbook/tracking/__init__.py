@@ -2,6 +2,7 @@
 
 from fitbook.tracking._backend import get_tracking_uri, is_tracking_uri_set, set_tracking_uri
 from fitbook.tracking._client import Client
+from fitbook.tracking._fluent_downloads import download_artifacts, list_artifacts, load_dict, load_image, load_text
 from fitbook.tracking._fluent_experiments import (
     create_experiment,
     delete_experiment,
@@ -17,12 +18,15 @@ from fitbook.tracking._fluent_experiments import (
     set_experiment_tags,
 )
 from fitbook.tracking._fluent_files import (
-    download_artifacts,
+    delete_artifacts,
     get_artifact_uri,
+    load_table,
     log_artifact,
     log_artifacts,
     log_dict,
     log_figure,
+    log_image,
+    log_stream,
     log_table,
     log_text,
 )
@@ -43,6 +47,7 @@ from fitbook.tracking._fluent_registry import (
     get_registry_uri,
     search_model_versions,
     search_registered_models,
+    set_model_version_tag,
     set_registry_uri,
 )
 from fitbook.tracking._fluent_runs import (
@@ -56,7 +61,9 @@ from fitbook.tracking._fluent_runs import (
     start_run,
 )
 from fitbook.tracking._fluent_search import list_run_infos, search_runs
+from fitbook.tracking._images import Image
 from fitbook.tracking._models import ModelInfo, get_model_info, register_model
+from fitbook.tracking._operations import RunOperations
 from fitbook.tracking._run import ActiveRun
 
 MlflowClient = Client
@@ -64,11 +71,14 @@ MlflowClient = Client
 __all__ = [
     "ActiveRun",
     "Client",
+    "Image",
     "MlflowClient",
     "ModelInfo",
+    "RunOperations",
     "active_run",
     "correct_param",
     "create_experiment",
+    "delete_artifacts",
     "delete_experiment",
     "delete_experiment_tag",
     "delete_run",
@@ -86,18 +96,25 @@ __all__ = [
     "get_tracking_uri",
     "is_tracking_uri_set",
     "last_active_run",
+    "list_artifacts",
     "list_experiments",
     "list_run_infos",
+    "load_dict",
+    "load_image",
+    "load_table",
+    "load_text",
     "log_artifact",
     "log_artifacts",
     "log_dict",
     "log_figure",
+    "log_image",
     "log_input",
     "log_inputs",
     "log_metric",
     "log_metrics",
     "log_param",
     "log_params",
+    "log_stream",
     "log_table",
     "log_text",
     "register_model",
@@ -111,6 +128,7 @@ __all__ = [
     "set_experiment",
     "set_experiment_tag",
     "set_experiment_tags",
+    "set_model_version_tag",
     "set_registry_uri",
     "set_tag",
     "set_tags",

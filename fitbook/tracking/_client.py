@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from fitbook._absent import advice
 from fitbook.entities import LifecycleStage
 from fitbook.tracking._client_files import FileVerbs
 from fitbook.tracking._client_registry import RegistryVerbs
@@ -23,6 +26,11 @@ class Client(RunVerbs, FileVerbs, RegistryVerbs):
     create : bool, default True
         Whether a store that does not exist yet is made.
     """
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(advice("The client", name))
 
 
 def active_experiments(client: Client) -> list[str]:

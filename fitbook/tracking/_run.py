@@ -212,7 +212,8 @@ class RunHandle:
         timestamp: int | None = None,
     ) -> None:
         """Write an image as a file, or under a key and step; see `fitbook.log_image`."""
-        if (artifact_file is None) == (key is None) or (artifact_file is not None and (step or timestamp) is not None):
+        stepped = key is not None or step is not None or timestamp is not None
+        if (artifact_file is None) != stepped or (stepped and key is None):
             raise InvalidValue("log_image needs either artifact_file, or key with step and timestamp if wanted.")
         pixels = _images.to_pillow(image)
         if key is None:
