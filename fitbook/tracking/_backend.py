@@ -154,7 +154,7 @@ def experiment_called(name: str) -> str:
 
 def _close_at_exit() -> None:
     # Python 3.13 complains of connections that nobody has closed. The writer comes first: it still needs them.
-    written = writer.flush(settings.EXIT_TIMEOUT.get())
+    written = writer.finish()
     leases.stop()
     if written:
         for backend in _opened.values():

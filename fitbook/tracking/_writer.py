@@ -28,8 +28,11 @@ MAX_JOBS = 2000
 class Writer:
     """Runs jobs in order, one at a time, on a thread of its own; a job that raises is logged and the next one runs."""
 
+    _ends: float | None
+
     def __init__(self) -> None:
         self._reset()
+        self._finishes_early = False
         atexit.register(self._at_exit)
         os.register_at_fork(after_in_child=self._reset)
 
@@ -72,6 +75,25 @@ class Writer:
             self._run_here()
         return not self._unfinished
 
+    def finish(self) -> bool:
+        """Flush in what `atexit` calls; all calls together wait ``FITBOOK_EXIT_TIMEOUT`` seconds at most."""
+        if self._ends is None:
+            self._ends = time.monotonic() + settings.EXIT_TIMEOUT.get()
+        return self.flush(max(0.0, self._ends - time.monotonic()))
+
+    def finish_while_threads_start(self) -> None:
+        """Let the end of the main thread begin with a flush: jobs from now on need threads of their own.
+
+        What `atexit` has runs when none can be started any more, not even to look up a server's address.
+        """
+        import concurrent.futures.thread  # noqa: PLC0415, F401  # whose own end is registered first, and comes last
+
+        register = getattr(threading, "_register_atexit", None)
+        if register is not None and not self._finishes_early:
+            self._finishes_early = True
+            with contextlib.suppress(RuntimeError):  # it is the end already
+                register(self.flush, settings.EXIT_TIMEOUT.get())
+
     def _reset(self) -> None:
         self._soon: deque[tuple[Job, int]] = deque()
         self._later: deque[tuple[Job, int]] = deque()
@@ -85,6 +107,7 @@ class Writer:
         self._worker: int | None = None  # the thread that does a job now; jobs of jobs are done inside it
         self._depth = 0
         self._limit = int(settings.PENDING_MB.get() * 1e6)
+        self._ends = None
 
     def _put(self, queue: deque[tuple[Job, int]], job: Job, size: int) -> None:
         while self._unfinished and (self._bytes + size > self._limit or self._unfinished >= MAX_JOBS):
@@ -162,7 +185,7 @@ class Writer:
 
     def _at_exit(self) -> None:
         seconds = settings.EXIT_TIMEOUT.get()
-        if not self.flush(seconds):
+        if not self.finish():
             logger.error(
                 "%d writes were not finished %g seconds after the program's end and are lost; the runs that they "
                 "belong to stay RUNNING. FITBOOK_EXIT_TIMEOUT allows more time.",
