@@ -37,6 +37,7 @@ sh -c "$1" </dev/null 3<&- &
 server=$!
 (cat <&3 >/dev/null; kill -s "$2" $server) &
 wait $server
+: >"$3/ended"
 cat <&3 >/dev/null
 rm -rf "$3"
 """
@@ -146,7 +147,7 @@ def running(kind: Kind) -> Iterator[Server]:
             extra_groups=[] if account else None,
         )
         try:
-            admin = _connected(kind, folder, keeper)
+            admin = _connected(kind, folder)
             if admin is None:
                 log.seek(0)
                 raise RuntimeError(f"{kind.name} did not start:\n{log.read()[-4000:].decode(errors='replace')}")
@@ -172,12 +173,12 @@ def _account(names: tuple[str, ...]) -> pwd.struct_passwd:
     raise RuntimeError(f"There is no account to run the server as; none of {', '.join(names)} exists.")
 
 
-def _connected(kind: Kind, folder: Path, keeper: subprocess.Popen[bytes]) -> sa.Engine | None:
+def _connected(kind: Kind, folder: Path) -> sa.Engine | None:
     home = "postgres" if kind is POSTGRESQL else "mysql"
     admin = sa.create_engine(kind.url.format(database=home, folder=folder), isolation_level="AUTOCOMMIT")
     deadline = time.monotonic() + 60
-    socket = folder / kind.socket
-    while keeper.poll() is None and time.monotonic() < deadline:
+    socket, ended = folder / kind.socket, folder / "ended"
+    while not ended.exists() and time.monotonic() < deadline:
         if socket.exists():  # a driver that is refused leaves things behind, and warnings are errors
             with contextlib.suppress(sa.exc.OperationalError), admin.connect():
                 return admin
