@@ -14,6 +14,7 @@ from typing import Any
 
 from fitbook import settings
 from fitbook._log import FitbookWarning, logger
+from fitbook.errors import StoreUnavailable
 
 # Inside a recorded call, or inside fitbook itself (OURS): every hook then calls straight through.
 RECORDED, OURS = 1, 2
@@ -55,8 +56,18 @@ class quietly:
         if settings.DEBUG.get():
             traceback.print_exception(error)
         first_line = told(error).partition("\n")[0]
-        say(f"{self.doing} failed, so that part was not recorded: {first_line}", once=(self.doing, first_line))
+        say(
+            f"{self.doing} failed, so that part was not recorded: {first_line}",
+            once=(self.doing, first_line, *_trouble(error)),
+        )
         return True
+
+
+def _trouble(error: BaseException) -> tuple[str, ...]:
+    """What a file system is in trouble with: one cause, however many files can't be written for it."""
+    while isinstance(error, StoreUnavailable) and error.__cause__ is not None:
+        error = error.__cause__
+    return (f"files: {error.strerror}",) if isinstance(error, OSError) else ()
 
 
 def told(error: BaseException) -> str:
