@@ -50,6 +50,7 @@ def pop(run: ActiveRun | None = None) -> ActiveRun | None:
         return None
     run = run or runs[-1]
     set_stack(tuple(other for other in runs if other is not run))
+    remember(run.run_id)
     return run
 
 
@@ -70,7 +71,7 @@ def require_nested_allowed(nested: bool) -> None:
 
 
 def remember(run_id: str) -> None:
-    """Note the run that `last_run_id` answers with, in this thread and for threads that had none."""
+    """Note the run that began or ended last, which `last_run_id` answers with in this thread and where none did."""
     global _last_anywhere
     _last.run_id = _last_anywhere = run_id
 
