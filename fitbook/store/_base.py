@@ -244,6 +244,43 @@ class Store(ABC):
     def latest_logged_model(self, artifact_path: str) -> LoggedModel | None:
         """Read the note of the newest model that any active run logged under this path; None if there is none."""
 
+    # -- clean-up ----------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def deleted_runs(self, before: int | None = None) -> list[str]:
+        """List runs that were deleted, with a time only those deleted before it; runs of deleted experiments too."""
+
+    @abstractmethod
+    def deleted_experiments(self, before: int | None = None) -> list[str]:
+        """List experiments that were deleted, with a time only those deleted before it; never the default one."""
+
+    @abstractmethod
+    def unknown_runs(self, run_ids: Sequence[str]) -> list[str]:
+        """Tell which of these ids no run has, deleted ones included."""
+
+    @abstractmethod
+    def runs_of_models(self, run_ids: Sequence[str]) -> dict[str, str]:
+        """Tell which of these runs a registered model version comes from, and name one: ``model/version``."""
+
+    @abstractmethod
+    def count_rows(self, run_ids: Sequence[str]) -> dict[str, int]:
+        """Count, by kind, what the store would lose if these runs were purged."""
+
+    @abstractmethod
+    def purge_runs(self, run_ids: Sequence[str]) -> list[str]:
+        """Delete runs for good, with all that they hold but their files, and return their ids.
+
+        What is not deleted is left alone, and so is what a registered model version comes from. Data sets go with the
+        last run that used them.
+        """
+
+    @abstractmethod
+    def purge_experiments(self, experiment_ids: Sequence[str]) -> list[str]:
+        """Delete for good those of these experiments that are deleted and have no runs any more; return their ids.
+
+        No other experiment will have one of these ids; for that, the newest leaves an empty one behind for a while.
+        """
+
     # -- life cycle --------------------------------------------------------------------------------------------------
 
     @abstractmethod

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from fitbook.store._database import Database
 from fitbook.store._failures import retrying
 from fitbook.store._locks import exclusive
+from fitbook.store._sql._collecting import SqlCollecting
 from fitbook.store._sql._files import SqlFiles
 from fitbook.store._sql._models import SqlModels
 from fitbook.store._sql._runs import SqlRuns
@@ -17,7 +18,7 @@ __all__ = ["SqlStore"]
 
 
 @retrying
-class SqlStore(SqlSearching, SqlRuns, SqlFiles, SqlModels):
+class SqlStore(SqlSearching, SqlRuns, SqlFiles, SqlModels, SqlCollecting):
     """Experiments and runs in SQL tables; see `SqlPart` for the parameters."""
 
     def __init__(self, database: Database, artifact_root: str) -> None:
