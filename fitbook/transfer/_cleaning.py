@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+
 from fitbook import _validate
 from fitbook.entities import Dataset, Metric, RunDraft
 from fitbook.errors import InvalidValue

@@ -6,6 +6,7 @@ read to its end at once, so that none holds a lock for longer than a few runs ta
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -262,9 +263,7 @@ class DatabaseSource:
 
 def infinite(value: float) -> float:
     """What was logged, of a value that MLflow's database or server gives: it keeps infinities as the largest number."""
-    if abs(value) < _LARGEST:
-        return value
-    return float("inf") if value > 0 else float("-inf")
+    return math.copysign(math.inf, value) if abs(value) >= _LARGEST else value
 
 
 def _pairs(rows: Iterable[Row[Any]], *owner: str) -> dict[Any, dict[str, str]]:

@@ -25,12 +25,12 @@ from fitbook.entities import (
 from fitbook.errors import FitbookError, NotFound, StoreUnavailable
 from fitbook.transfer._http import Client
 from fitbook.transfer._mlflow_db import infinite
+from fitbook.transfer._places import PROXY
 from fitbook.transfer._records import LoggedModelRecord, Problem, RegisteredModelRecord, RunRecord
 
 _CONNECTIONS = 8
 _POINTS_A_PAGE = 25_000
 _RUNS_A_PAGE = 200
-_PROXY = "mlflow-artifacts"
 
 
 class ServerSource:
@@ -183,10 +183,10 @@ class ServerSource:
     def _proxied(self, uri: str) -> Callable[[str], str] | None:
         """How to address files that the server hands on from its own store of artifacts; None for others."""
         parts = urlsplit(uri)
-        if parts.scheme != _PROXY:
+        if parts.scheme != PROXY:
             return None
         root = parts.path.strip("/")
-        return lambda path: self._client.address(f"{_PROXY}/artifacts/{root}/{path}")
+        return lambda path: self._client.address(f"{PROXY}/artifacts/{root}/{path}")
 
     def _logged_models(self, experiment_id: str) -> dict[str, list[LoggedModelRecord]]:
         asked = {

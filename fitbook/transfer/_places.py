@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -10,6 +11,8 @@ from fitbook.errors import FitbookError
 from fitbook.transfer._records import Files
 
 # The folders that MLflow makes for artifacts, wherever it is started.
+PROXY = "mlflow-artifacts"
+_ID = re.compile(r"(m-)?[0-9a-f]{32}")
 _ROOTS = ("mlruns", "mlartifacts")
 
 
@@ -40,14 +43,19 @@ def find_files(uri: str, beside: Path, own: Path | None = None) -> Files | None:
         except FitbookError:
             pass
     candidates = [own] if own is not None else []
-    if noted is not None and noted.name == "artifacts":
+    parts = urlsplit(uri)
+    if parts.scheme == PROXY and parts.path.endswith("/artifacts") and ".." not in parts.path:
+        # A server's own store of artifacts, in the folder where it was started.
+        candidates += [beside / root / parts.path.strip("/") for root in _ROOTS]
+    if noted is not None and noted.name == "artifacts" and _ID.fullmatch(noted.parent.name):
         candidates.append(beside / noted)
-        parts = noted.parts
-        candidates += [beside.joinpath(*parts[parts.index(root) :]) for root in _ROOTS if root in parts]
+        steps = noted.parts
+        candidates += [beside.joinpath(*steps[steps.index(root) :]) for root in _ROOTS if root in steps]
     for folder in candidates:
         if folder.is_dir() and not folder.is_symlink():
             return LocalArtifacts(folder)
-    return None
+    # MLflow makes the folder of a run with its first file: beside those of others, it is one without any.
+    return next((LocalArtifacts(folder) for folder in candidates if folder.parents[1].is_dir()), None)
 
 
 def local_path(uri: str) -> Path | None:
