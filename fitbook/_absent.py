@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 
 _ADVICE = {
-    r"(.*_)?(trace|traces|span|session|sessions)(_.*)?|tracing|otel|start_span_.*": "traces of LLM calls are not recorded",
+    r"(.*_)?(traces?|spans?|sessions?|tracing)(_.*)?|otel|context": "traces of LLM calls are not recorded",
     r"(.*_)?prompts?(_.*)?|genai|gateway|.*_gateway_.*|deployments": "it is for LLM applications, which are MLflow's",
     r"(.*_)?(assessment|feedback|expectation|issue|scorers?)s?(_.*)?": "assessments of LLM answers are not recorded",
-    r"(.*_)?mcp_.*|(.*_)?webhooks?(_.*)?|(.*_)?workspaces?(_.*)?|login": "there is no such service here",
+    r"(.*_)?mcp_.*|.*_telemetry_client|(.*_)?webhooks?(_.*)?|(.*_)?workspaces?(_.*)?|login": "there is no such service here",
     r"(.*_)?system_metrics(_.*)?": "nothing is recorded of the machine; log what you measure with log_metrics()",
     r"evaluate|validate_evaluation_results": "compute what you need with sklearn.metrics: autolog() records it with the model",
     r"run|projects|recipes": "start your script as you like: a run that it begins is recorded from anywhere",
     r"doctor": "run `fitbook doctor`",
-    r"(.*_)?logged_models?(_.*)?|.*_active_model(_.*)?|set_active_model|log_model_.*|import_checkpoints|create_external_model"
+    r"test": "pytest runs your tests",
+    r"from_(huggingface|tensorflow|spark)|load_delta": "make a DataFrame or arrays of it, for from_pandas() or from_numpy()",
+    r"(.*_)?logged_models?(_.*)?|.*_active_model(_.*)?|log_model_.*|import_checkpoints|create_external_model"
     r"|log_outputs": "models belong to their runs here: fitbook.sklearn.log_model(), Client.search_model_versions(), "
     "get_model_info()",
     r"(create|get|delete|search)_datasets?|(.*_)?dataset_tags?|(add|remove)_dataset_.*": "data sets belong to runs: "

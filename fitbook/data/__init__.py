@@ -1,5 +1,10 @@
 """Data sets of runs: what was used, described by name, digest, source, schema and profile; see `fitbook.log_input`."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fitbook._absent import advice
 from fitbook.data._dataset import Dataset
 from fitbook.data._source import (
     CodeDatasetSource,
@@ -28,3 +33,8 @@ __all__ = [
     "get_dataset_source_from_json",
     "get_source",
 ]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        raise AttributeError(advice("module 'fitbook.data'", name))

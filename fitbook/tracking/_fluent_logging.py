@@ -197,6 +197,16 @@ def flush() -> None:
     writer.flush()
 
 
+def flush_async_logging() -> None:
+    """Wait as `flush` does, under MLflow's name."""
+    flush()
+
+
+def flush_artifact_async_logging() -> None:
+    """Wait as `flush` does, under MLflow's name."""
+    flush()
+
+
 def target(run_id: str | None) -> RunHandle:
     """Give the run of an id, or the active one."""
     return active_or_new_run() if run_id is None else RunHandle(current(), run_id)

@@ -177,7 +177,12 @@ def get_model_info(model_uri: str | Path) -> ModelInfo:
 
 
 def register_model(
-    model_uri: str, name: str, *, tags: Mapping[str, Any] | None = None, description: str = ""
+    model_uri: str,
+    name: str,
+    await_registration_for: int | None = None,
+    *,
+    tags: Mapping[str, Any] | None = None,
+    description: str = "",
 ) -> ModelVersion:
     """Make a logged model a new version of a registered model.
 
@@ -187,6 +192,8 @@ def register_model(
         ``runs:/<run_id>/<path>``, ``models:/<model_id>``, or another URI of a model that exists.
     name : str
         The registered model; it is made if there is none.
+    await_registration_for : int, optional
+        MLflow's; a version is ready when this returns.
     tags : mapping, optional
         Tags of the version.
     description : str, optional
