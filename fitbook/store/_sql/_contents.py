@@ -87,15 +87,16 @@ class SqlContents(SqlPart):
             run = self._run(connection, run_id)
             [row] = param_rows(run, {key: value})
             p = t.params.c
-            old = connection.scalar(sa.select(p.value).where(p.run == run, p.key == key))
-            if old is None:
-                known = connection.scalars(sa.select(p.key).where(p.run == run)).all()
-                raise NotFound(f"parameter of run {run_id}", key, known)
-            if old == row["value"]:
+            change = {"new_value": row["value"], "timestamp": now_ms(), **who}
+            noted = [sa.literal(value, t.param_changes.c[name].type) for name, value in change.items()]
+            old = sa.select(p.run, p.key, p.value, *noted).where(p.run == run, p.key == key, p.value != row["value"])
+            columns = ["run", "key", "old_value", *change]
+            if connection.execute(t.param_changes.insert().from_select(columns, old)).rowcount:
+                connection.execute(self.database.upsert(t.params), row)
                 return
-            change = {"run": run, "key": key, "old_value": old, "new_value": row["value"], "timestamp": now_ms()}
-            connection.execute(t.param_changes.insert(), {**change, **who})
-            connection.execute(self.database.upsert(t.params), row)
+            known = connection.scalars(sa.select(p.key).where(p.run == run)).all()
+            if key not in known:
+                raise NotFound(f"parameter of run {run_id}", key, known)
 
     def get_param_history(self, run_id: str, key: str | None = None) -> list[ParamChange]:
         c = t.param_changes.c
