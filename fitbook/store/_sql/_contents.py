@@ -91,7 +91,8 @@ class SqlContents(SqlPart):
             noted = [sa.literal(value, t.param_changes.c[name].type) for name, value in change.items()]
             old = sa.select(p.run, p.key, p.value, *noted).where(p.run == run, p.key == key, p.value != row["value"])
             columns = ["run", "key", "old_value", *change]
-            if connection.execute(t.param_changes.insert().from_select(columns, old)).rowcount:
+            insert = t.param_changes.insert().from_select(columns, old).execution_options(preserve_rowcount=True)
+            if connection.execute(insert).rowcount:
                 connection.execute(self.database.upsert(t.params), row)
                 return
             known = connection.scalars(sa.select(p.key).where(p.run == run)).all()
