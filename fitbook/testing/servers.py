@@ -242,8 +242,14 @@ def pytest_report_header() -> list[str]:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests of servers that are not installed."""
-    absent = {f"{kind.name}_server" for kind in KINDS if kind.missing()}
-    left_out = [item for item in items if absent.intersection(getattr(item, "fixturenames", ()))]
+    absent = {name for kind in KINDS if kind.missing() for name in (kind.name, f"{kind.name}_server")}
+    left_out = [item for item in items if absent.intersection(_asked_for(item))]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+def _asked_for(item: pytest.Item) -> set[str]:
+    """The fixtures of a test, and those that a parameter may name."""
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return {*getattr(item, "fixturenames", ()), *(value for value in parameters if isinstance(value, str))}

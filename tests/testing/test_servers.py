@@ -101,9 +101,12 @@ def test_a_server_that_does_not_start_says_why(postgresql_server: Server) -> Non
 # -- servers that are not there --------------------------------------------------------------------------------------
 
 SUITE = """
+import pytest
 def test_of_neither(): pass
 def test_of_postgresql(postgresql): pass
 def test_of_mariadb(mariadb_server): pass
+@pytest.mark.parametrize("name", ["mariadb", "postgresql"])
+def test_of_both(request, name): request.getfixturevalue(name)
 """
 
 
@@ -125,7 +128,7 @@ def test_tests_of_missing_servers_are_left_out_and_the_header_says_so(tmp_path: 
     said = _pytest(tmp_path, MARIADB)
     assert "postgresql: a server of its own" in said
     assert "mariadb: NOT TESTED, for mariadb-install-db and mariadbd is not installed (apt-get install mariadb" in said
-    assert "2/3 tests collected (1 deselected)" in said
+    assert "3/5 tests collected (2 deselected)" in said
 
 
 def test_what_has_to_be_there_is_missed(tmp_path: Path) -> None:
