@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fitbook import settings
-from fitbook.artifacts import Artifacts, open_artifacts
+from fitbook.artifacts import open_artifacts
 from fitbook.entities import Experiment
 from fitbook.errors import NotFound
 from fitbook.registry import Registry, SqlRegistry
 from fitbook.store import DEFAULT_EXPERIMENT_ID, Store, absolute_uri, open_store, patience
+from fitbook.tracking._files import RunFiles
 from fitbook.tracking._lease import leases
 from fitbook.tracking._writer import writer
 
@@ -39,9 +40,12 @@ class Backend:
     store: Store
     registry: Registry
 
-    def artifacts(self, run_id: str) -> Artifacts:
+    def artifacts(self, run_id: str) -> RunFiles:
         """Open the place for the files of a run."""
-        return open_artifacts(self.store.get_run_info(run_id).artifact_uri)
+        artifacts = open_artifacts(self.store.get_run_info(run_id).artifact_uri)
+        if artifacts.remote:
+            writer.finish_while_threads_start()
+        return RunFiles(artifacts, self.store, run_id)
 
 
 _lock = threading.RLock()

@@ -107,14 +107,16 @@ class FileVerbs(ClientCore):
 def download(run: RunHandle, path: str, dst_path: str | Path | None) -> str:
     """Give an artifact as a local path, copied to a folder of the user's if one is given."""
     writer.flush()
-    return copied(run.artifacts.local_path(path), dst_path, whole=path == "")
+    if dst_path is None:
+        return str(run.artifacts.local_path(path))
+    return str(run.artifacts.download(path, dst_path))
 
 
-def copied(source: Path, dst_path: str | Path | None, *, whole: bool = False) -> str:
-    """Give what is local as it is, or copied into a folder of the user's: under its name, or all that is in it."""
+def copied(source: Path, dst_path: str | Path | None) -> str:
+    """Give what is local as it is, or copied into a folder of the user's under its name."""
     if dst_path is None:
         return str(source)
-    target = Path(dst_path) if whole else Path(dst_path) / source.name
+    target = Path(dst_path) / source.name
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
         shutil.copytree(source, target, dirs_exist_ok=True)

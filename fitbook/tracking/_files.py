@@ -145,7 +145,7 @@ class RunFiles:
         Returns
         -------
         Path
-            The copy: in ``dst``, under its own name.
+            The copy: in ``dst``, under its own name; ``dst`` itself for all files of the run.
         """
         found = self.artifacts.find(path)
         if not found:
@@ -153,7 +153,7 @@ class RunFiles:
         notes = {note.path: note for note in self._notes(path)}
         for lost in notes.keys() - {info.path for info in found}:
             raise DamagedFile(self.run_id, lost, _told(notes[lost]), "nothing")
-        target = Path(dst) / (path.rpartition("/")[2] or "artifacts")
+        target = Path(dst) / path.rpartition("/")[2]
         with _folders.progress(
             f"Reading {target.name}", len(found), sum(info.file_size or 0 for info in found)
         ) as done:

@@ -52,14 +52,14 @@ class PendingModel:
     def write(self) -> dict[str, bytes]:
         """Write the files, and note the model in the store; returns the files that were made here."""
         files = self._rendered()
-        artifacts = self.run.writable
+        everything: dict[str, bytes | Path] = {}
         for name, source in self.snapshot.sources.items():
             for file in sorted(source.rglob("*")) if source.is_dir() else [source]:
                 if file.is_file():
                     inside = f"{name}/{file.relative_to(source).as_posix()}" if file != source else name
-                    artifacts.put(f"{self.path}/{inside}", file)
-        for name, content in files.items():
-            artifacts.put(f"{self.path}/{name}", content)
+                    everything[f"{self.path}/{inside}"] = file
+        everything |= {f"{self.path}/{name}": content for name, content in files.items()}
+        self.run.writable.put_all(everything)
         size = sum(map(len, files.values()))
         self.run.backend.store.record_model(
             LoggedModel(

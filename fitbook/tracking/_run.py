@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from fitbook import _validate, settings
-from fitbook.artifacts import Artifacts, checked
+from fitbook.artifacts import checked
 from fitbook.entities import (
     DatasetInput,
     FileInfo,
@@ -31,6 +31,7 @@ from fitbook.entities import (
 from fitbook.errors import InvalidValue, NotFound, WrongState
 from fitbook.tracking import _active, _context, _images, _render, _tables
 from fitbook.tracking._backend import Backend
+from fitbook.tracking._files import RunFiles
 from fitbook.tracking._lease import leases
 from fitbook.tracking._writer import Job, writer
 
@@ -84,7 +85,7 @@ class RunHandle:
     def __init__(self, backend: Backend, run_id: str) -> None:
         self.backend = backend
         self.run_id = run_id
-        self._artifacts: Artifacts | None = None
+        self._artifacts: RunFiles | None = None
 
     # -- params, metrics, tags ---------------------------------------------------------------------------------------
 
@@ -142,7 +143,7 @@ class RunHandle:
     # -- files -------------------------------------------------------------------------------------------------------
 
     @property
-    def artifacts(self) -> Artifacts:
+    def artifacts(self) -> RunFiles:
         """The place for the run's files.
 
         What the background writer has still to write for this run goes first, or else it would replace what the user
@@ -155,7 +156,7 @@ class RunHandle:
         return self._artifacts
 
     @property
-    def writable(self) -> Artifacts:
+    def writable(self) -> RunFiles:
         """The place for the run's files, to write to.
 
         Raises
@@ -183,13 +184,7 @@ class RunHandle:
         folder = Path(local_dir)
         if not folder.is_dir():
             raise NotFound("local folder", str(local_dir), hint=f"Looked from {Path.cwd()}.")
-        artifacts = self.writable
-        for file in sorted(folder.rglob("*")):
-            if file.is_symlink():
-                raise InvalidValue(f"{file} is a symbolic link, which is refused; copy what it points to.")
-            if file.is_file():
-                path = file.relative_to(folder).as_posix()
-                artifacts.put(f"{artifact_path}/{path}" if artifact_path else path, file)
+        self.writable.put_folder(folder, artifact_path)
 
     def log_text(self, text: str, artifact_file: str) -> None:
         """Write text as a file of the run, in UTF-8; lone surrogates are kept as well."""
@@ -220,9 +215,7 @@ class RunHandle:
             self.writable.put(str(artifact_file), _images.encoded(pixels, str(artifact_file)))
             return
         moment = now_ms() if timestamp is None else _validate.timestamp(timestamp)
-        files = _images.stepped_files(pixels, key, step, moment)
-        for name, content in files.items():
-            self.writable.put(name, content)
+        self.writable.put_all(_images.stepped_files(pixels, key, step, moment))
         self.set_tag(_images.LOGGED_IMAGES, "True")
 
     def log_stream(self, stream: Any, artifact_file: str) -> None:
@@ -362,6 +355,7 @@ def resume(backend: Backend, run_id: str, run_name: str | None, tags: Mapping[st
 # How many jobs of each run the background writer has still to do.
 _pending: Counter[str] = Counter()
 _pending_lock = threading.Lock()
+
 
 def _forget_pending() -> None:
     global _pending_lock

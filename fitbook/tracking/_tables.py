@@ -30,8 +30,7 @@ def add(run: RunHandle, data: Mapping[str, Any] | pd.DataFrame, artifact_file: s
     table, images = _without_images(_render.table_frame(data), artifact_file)
     rows = _render.table_rows(table)
     artifacts = run.writable
-    for name, content in images.items():
-        artifacts.put(name, content)
+    artifacts.put_all(images)
     # Adding to a file means reading it and writing it whole, so nobody else may do that meanwhile.
     with run.backend.store.exclusively(f"tables of run {run.run_id}"):
         try:

@@ -15,7 +15,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 import fitbook
 import fitbook.pyfunc
 import fitbook.sklearn
-from fitbook.errors import AlreadyExists, InvalidValue, ModelError, NotFound
+from fitbook.errors import AlreadyExists, DamagedFile, InvalidValue, ModelError, NotFound
 from fitbook.models import infer_signature
 from fitbook.tracking import ModelInfo, get_model_info
 from fitbook.tracking._models import PendingModel, freeze_model
@@ -288,11 +288,15 @@ def test_a_damaged_model_is_named(info: ModelInfo) -> None:
     folder = Path(fitbook.download_artifacts(info.model_uri))
     (folder / "model.pkl").write_bytes(b"nonsense")
     for call in (fitbook.sklearn.load_model, fitbook.pyfunc.load_model):
-        with pytest.raises(ModelError, match="model"):
+        with pytest.raises(DamagedFile, match="model.pkl"):
             call(info.model_uri)
+        with pytest.raises(ModelError, match="model"):
+            call(folder)
     (folder / "MLmodel").write_text("{")
-    with pytest.raises(ModelError, match="MLmodel"):
+    with pytest.raises(DamagedFile, match="MLmodel|model.pkl"):
         get_model_info(info.model_uri)
+    with pytest.raises(ModelError, match="MLmodel"):
+        get_model_info(folder)
 
 
 def test_a_slash_at_the_end_of_a_model_uri(info: ModelInfo) -> None:

@@ -373,9 +373,9 @@ class FitRecord:
             tables[f"{weights.kind}.csv"] = weights
 
         def write_data() -> None:
-            for path, table in tables.items():
-                self.run.log_text(table.to_csv(), path)
-            self.run.log_text(_describe.html(outline), "estimator.html")
+            texts = {path: table.to_csv() for path, table in tables.items()}
+            texts["estimator.html"] = _describe.html(outline)
+            self.run.writable.put_all({path: text.encode("utf-8", "surrogatepass") for path, text in texts.items()})
 
         def draw(path: str, paint: Callable[[], bytes]) -> None:
             self.run.artifacts.put(path, paint())
