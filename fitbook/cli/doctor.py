@@ -23,9 +23,11 @@ from fitbook.autolog._switch import INTEGRATIONS
 from fitbook.autolog.sklearn._points import FIT_METHODS, POINTS, PREDICT_METHODS, SCORE_METHODS, Role
 from fitbook.cli._common import chosen_uri, json_option, store_option
 from fitbook.cli._output import emit_json, printable, size
+from fitbook.entities import RunStatus
 from fitbook.errors import FitbookError
 from fitbook.store import Database, SqlStore, directory_of, patience
 from fitbook.store import _tables as t
+from fitbook.store._clock import clock_ms
 from fitbook.tracking import get_tracking_uri
 from fitbook.tracking._backend import open_backend
 
@@ -134,11 +136,22 @@ def _database(database: Database) -> list[Finding]:
             Finding(name, f"{connection.scalar(sa.select(sa.func.count()).select_from(table)):,}")
             for name, table in tables.items()
         ]
+        found.insert(3, _running(connection))
     file = database.engine.url.database
     if database.dialect == "sqlite" and file:
         parts = [Path(file + ending) for ending in ("", "-wal")]
         found.append(Finding("database", size(sum(part.stat().st_size for part in parts if part.exists()))))
     return found
+
+
+def _running(connection: sa.Connection) -> Finding:
+    r = t.runs.c
+    parts = {"all": sa.true(), "dead": r.lease_until < clock_ms(), "without": r.lease_until.is_(None)}
+    counts = [sa.func.count(sa.case((condition, r.id))).label(name) for name, condition in parts.items()]
+    row = connection.execute(sa.select(*counts).where(r.status == RunStatus.RUNNING)).one()
+    dead = f", {row.dead:,} of a dead process: FAILED when they are read next" if row.dead else ""
+    without = f", {row.without:,} without a lease: until somebody ends them" if row.without else ""
+    return Finding("running", f"{row.all:,}{dead}{without}")
 
 
 class _Undo(Exception):

@@ -17,6 +17,7 @@ from fitbook.errors import InvalidValue
 from fitbook.tracking._backend import Backend
 
 PARENT = "mlflow.parentRunId"
+END_REASON = "fitbook.end_reason"
 METRIC_COLUMNS = 3
 MOST_FILES = 200
 
@@ -231,6 +232,7 @@ def _facts(run: Run, experiment: str) -> str:
         ("status", info.status if info.lifecycle_stage == "active" else f"{info.status}, deleted"),
         ("start", moment(info.start_time)),
         ("duration", _lasted(run)),
+        ("why", tags.get(END_REASON)),
         ("user", info.user_id),
         ("parent", tags.get(PARENT)),
         ("source", tags.get("mlflow.source.name")),

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 
-from fitbook.entities import RunDraft
+from fitbook.entities import RunDraft, RunStatus
 from fitbook.store import Database
 from fitbook.tracking._backend import Backend
 
@@ -29,6 +30,24 @@ def test_doctor_of_a_healthy_store(fitbook: Call, backend: Backend, uri: str, dr
     assert found["versions"]["scikit-learn"][0].isdigit()
     assert found["problems"] == []
     assert "No problems found." in fitbook("doctor").output
+
+
+def test_doctor_counts_what_is_running(fitbook: Call, backend: Backend, draft: Draft) -> None:
+    running = {"status": RunStatus.RUNNING, "end_time": None}
+
+    def said() -> str:
+        return str(json.loads(fitbook("doctor", "--json").output)["store"]["running"])
+
+    backend.store.create_runs([draft(1)])
+    assert said() == "0"
+    backend.store.create_runs([draft(2, lease_seconds=1000, **running)])
+    assert said() == "1"
+    backend.store.create_runs([draft(3, lease_seconds=0.001, **running), draft(4, **running)])
+    time.sleep(0.02)
+    assert said().startswith("3, 1 of a dead process")
+    assert "1 without a lease" in said()
+    backend.store.end_dead_runs()
+    assert said().startswith("2, 1 without a lease")
 
 
 def test_doctor_leaves_the_store_as_it_is(fitbook: Call, backend: Backend, uri: str) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Callable
 
 import pytest
@@ -211,6 +212,15 @@ def test_a_running_run_has_no_duration(fitbook: Call, backend: Backend, draft: D
     backend.store.create_runs([draft(1, end_time=None, status=RunStatus.RUNNING)])
     line = fitbook("runs", "list").output.splitlines()[1].split()
     assert (line[3], line[-1]) == ("RUNNING", "-")
+
+
+def test_a_run_whose_process_died_shows_why(fitbook: Call, backend: Backend, draft: Draft) -> None:
+    backend.store.create_runs([draft(1, end_time=None, status=RunStatus.RUNNING, lease_seconds=0.001)])
+    time.sleep(0.02)
+    assert fitbook("runs", "list").output.splitlines()[1].split()[3] == "FAILED"
+    shown = fitbook("runs", "show", "01").output
+    assert "status      FAILED" in shown
+    assert "why         The process of the user 'ada' did not renew" in shown
 
 
 @pytest.mark.parametrize(
