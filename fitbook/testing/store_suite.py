@@ -835,6 +835,26 @@ class StoreSuite:
         with ThreadPoolExecutor(8) as pool:
             assert sum(pool.map(work, range(8))) == 1
 
+    def test_one_thread_at_a_time_holds_a_lock(self, store: Store, run_id: str) -> None:
+        inside: list[int] = []
+        most: list[int] = []
+
+        def work(thread: int) -> None:
+            for _ in range(5):
+                with store.exclusively("a lock"):
+                    inside.append(thread)
+                    most.append(len(inside))
+                    store.log_batch(run_id, tags={"t": str(thread)})
+                    inside.remove(thread)
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(work, range(4)))
+        assert (max(most), len(most)) == (1, 20)
+        with pytest.raises(KeyError), store.exclusively("a lock"):
+            raise KeyError
+        with store.exclusively("a lock"):
+            pass
+
     def test_snapshots_do_not_change(self, store: Store, run_id: str) -> None:
         before = store.get_run(run_id)
         store.log_batch(run_id, params={"p": "1"})
