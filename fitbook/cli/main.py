@@ -19,6 +19,7 @@ COMMANDS = {
     "import": "Take what another tool has recorded.",
     "export": "Write runs, their files and the registry as JSON, CSV and plain files.",
     "db": "Check, upgrade, back up and measure the store itself.",
+    "gc": "Delete for good what was deleted, with its files.",
     "doctor": "Check versions, the store, and what autologging will hook.",
 }
 

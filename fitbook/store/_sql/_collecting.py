@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -54,9 +55,9 @@ class SqlCollecting(SqlPart):
                     found[table.name] += connection.scalar(query) or 0
                 links.update(connection.scalars(sa.select(_used.dataset).where(_used.run.in_(chunk))))
             for numbers in chunks(list(links)):
-                query = sa.select(_used.dataset, sa.func.count()).where(_used.dataset.in_(numbers))
-                total = {row[0]: row[1] for row in connection.execute(query.group_by(_used.dataset))}
-                found["datasets"] += sum(links[dataset] == count for dataset, count in total.items())
+                total = sa.select(_used.dataset, sa.func.count()).where(_used.dataset.in_(numbers))
+                rows: Any = connection.execute(total.group_by(_used.dataset))
+                found["datasets"] += sum(links[dataset] == count for dataset, count in rows)
         return {name: count for name, count in found.items() if count}
 
     def purge_runs(self, run_ids: Sequence[str]) -> list[str]:
