@@ -45,5 +45,5 @@ def _check(config: Config) -> None:
     tuning = config.max_tuning_runs
     if tuning is not None and (not isinstance(tuning, int) or tuning < 0):
         raise InvalidValue(f"max_tuning_runs is {tuning!r}; give a whole number, or None for all.")
-    for key in config.extra_tags:
-        _validate.key("tag", key)
+    for key, value in config.extra_tags.items():
+        _validate.text(f"tag {_validate.key('tag', key)!r}", value)

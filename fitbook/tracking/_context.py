@@ -10,6 +10,8 @@ import sys
 import uuid
 from pathlib import Path
 
+from fitbook import _validate
+
 RUN_NAME = "mlflow.runName"
 PARENT_RUN_ID = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"
@@ -40,7 +42,7 @@ def random_name() -> str:
 def user_name() -> str:
     """The name of the user that this process runs as."""
     try:
-        return getpass.getuser()
+        return _validate.safe_text(getpass.getuser())[: _validate.MAX_NAME]
     except (KeyError, OSError, ImportError):
         return "unknown"
 
@@ -54,7 +56,7 @@ def context_tags() -> dict[str, str]:
     if commit:
         tags["mlflow.source.git.commit"] = commit
     if branch:
-        tags["mlflow.source.git.branch"] = branch
+        tags["mlflow.source.git.branch"] = _validate.safe_text(branch)
     return tags
 
 
@@ -64,7 +66,8 @@ def _process_tags(argv: tuple[str, ...], cwd: str) -> dict[str, str]:
     notebook = "ipykernel" in sys.modules
     return {
         USER: user_name(),
-        "mlflow.source.name": os.environ.get("JPY_SESSION_NAME", program) if notebook else program,
+        # A path may be no valid Unicode.
+        "mlflow.source.name": _validate.safe_text(os.environ.get("JPY_SESSION_NAME", program) if notebook else program),
         "mlflow.source.type": "NOTEBOOK" if notebook else "LOCAL",
     }
 

@@ -64,6 +64,7 @@ def test_somebody_else_s_patch_on_top_keeps_working_in_any_order(data: Any, runs
         {"max_tuning_runs": -1},
         {"max_tuning_runs": 1.5},
         {"extra_tags": {"": "x"}},
+        {"extra_tags": {"a": "b\x00"}},
     ],
 )
 def test_options_that_can_t_be_are_refused_by_autolog_itself(options: dict[str, Any]) -> None:

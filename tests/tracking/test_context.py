@@ -185,3 +185,8 @@ def test_names_are_made_up_without_the_users_random_numbers() -> None:
     assert random.getstate() == state
     assert len(names) > 250
     assert all(re.fullmatch(r"[a-z]+-[a-z]+-\d{1,3}", name) for name in names)
+
+
+def test_a_program_whose_path_is_no_unicode(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/data/gr\udcf6sse/train.py"])
+    assert _context.context_tags()["mlflow.source.name"] == "/data/gr\\udcf6sse/train.py"

@@ -18,7 +18,7 @@ from fitbook.autolog.sklearn import _describe, _links, _plots
 from fitbook.autolog.sklearn._call import FitCall, fit_call, head
 from fitbook.autolog.sklearn._search import SearchResult, search_result
 from fitbook.entities import Dataset, DatasetInput, Metric, RunDraft, RunStatus
-from fitbook.errors import ModelError, ParamConflict, StoreUnavailable
+from fitbook.errors import ModelError, ParamConflict, StoreBusy, StoreUnavailable
 from fitbook.tracking import _active, _context
 from fitbook.tracking._backend import current, current_experiment_id, patience
 from fitbook.tracking._lease import leases
@@ -34,6 +34,8 @@ _EXAMPLE_ROWS = 5
 
 # The stores for which a fit has waited in vain: until one of their background writes is through, none waits again.
 _busy: set[str] = set()
+# Those for which a background job has waited in vain: until another one is through, none waits for long again.
+_given_up: set[str] = set()
 
 # The tag by which the first fit in a user's run takes it, whatever process it comes from.
 _FIRST_FIT = "fitbook.first_fit"
@@ -152,7 +154,8 @@ class FitRecord:
                 self._log_to_users_run()
             self.saved = True
         except StoreUnavailable as error:
-            _busy.add(self.backend.uri)
+            if isinstance(error, StoreBusy):
+                _busy.add(self.backend.uri)
             logger.debug("the record waits until after the fit: %s", error)
 
     def _log_to_users_run(self) -> None:
@@ -188,9 +191,12 @@ class FitRecord:
             try:
                 write()
                 return
-            except StoreUnavailable:
+            except StoreBusy:
                 _busy.add(uri)
-        say("the store is busy; the record of this fit will be written when it is free", once="busy store")
+            except StoreUnavailable as error:
+                logger.debug("%s is tried once more, in the background: %s", doing, error)
+        if uri in _busy:
+            say("the store is busy; the record of this fit will be written when it is free", once="busy store")
 
         def write_patiently() -> None:
             try:
@@ -205,7 +211,7 @@ class FitRecord:
         self.call, self.estimator = FitCall(None, None, None), None
 
         def end() -> None:
-            tags = {"fitbook.dropped": "\n".join(self.dropped)[:5000]} if self.dropped else {}
+            tags = {"fitbook.dropped": _validate.safe_text("\n".join(self.dropped)[:5000])} if self.dropped else {}
             try:
                 self.run.log_batch([Metric("fitbook_overhead_seconds", self.overhead, now_ms())], tags=tags)
                 if self.draft is not None:
@@ -251,7 +257,7 @@ class FitRecord:
         models = self._freeze_models(search, report.sample)
         outline = _describe.outline(self.estimator)
         if self.notes:
-            tags["fitbook.notes"] = "\n".join(self.notes)
+            tags["fitbook.notes"] = _validate.safe_text("\n".join(self.notes))
         self._commit(_points(metrics, end_time), params, tags)
         self._link(search, result)
         if search is not None:
@@ -394,12 +400,22 @@ class FitRecord:
         """Guard a background job; what fails is noted with the run."""
 
         def job() -> None:
-            with suppressed(), self._quietly(doing) as guard:
+            with suppressed(), patience(self._background_patience()), self._quietly(doing) as guard:
                 work()
-            if guard.failed is not None:
-                self.dropped.append(f"{doing}: {told(guard.failed)}"[:500])
+            if guard.failed is None:
+                _given_up.discard(self.backend.uri)
+                return
+            self.dropped.append(f"{doing}: {told(guard.failed)}"[:500])
+            if isinstance(guard.failed, StoreBusy):
+                _given_up.add(self.backend.uri)
 
         return job
+
+    def _background_patience(self) -> float:
+        """How long a background job waits for a locked store: as long as the program's end would, but only once."""
+        if self.backend.uri in _given_up:
+            return settings.AUTOLOG_STORE_TIMEOUT.get()
+        return max(settings.EXIT_TIMEOUT.get(), settings.SQLITE_TIMEOUT.get())
 
 
 def _write_model(model: PendingModel, register: str | None) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
+from fitbook import _validate
 from fitbook.autolog.sklearn._fingerprint import digest_of
 
 MAX_TEXT = 100_000
@@ -63,8 +64,8 @@ def is_secret(key: str, value: object) -> bool:
 
 
 def text(value: Any) -> str:
-    """One value as text; a string is itself."""
-    return str.__str__(value) if isinstance(value, str) else _show(value, frozenset())
+    """One value as text; a string is itself, but for what no store holds."""
+    return _validate.safe_text(str.__str__(value) if isinstance(value, str) else _show(value, frozenset()))
 
 
 def class_name(value: object) -> str:

@@ -51,6 +51,7 @@ def shown(value):
     [
         ("l2", "l2"),
         ("", ""),
+        ("a\x00b\udce4", "a\\x00b\\udce4"),
         (None, "None"),
         (True, "True"),
         (0.1, "0.1"),
