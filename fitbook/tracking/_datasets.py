@@ -53,7 +53,7 @@ def as_input(used: Any) -> DatasetInput:
 
 def _entity(dataset: Any) -> Dataset:
     names = ("name", "digest", "source_type", "source", "schema", "profile")
-    described = getattr(dataset, "to_dict", None)
+    described = None if isinstance(dataset, type) else getattr(dataset, "to_dict", None)
     found = described() if callable(described) else {name: getattr(dataset, name, None) for name in names}
     if not isinstance(found, Mapping) or not all(isinstance(found.get(name), str) for name in ("name", "digest")):
         raise InvalidValue(
