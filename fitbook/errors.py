@@ -10,6 +10,7 @@
     ├── WrongState            the thing exists, but is deleted, ended, or already active
     ├── ParamConflict         a parameter is written once; it has another value already
     ├── StoreUnavailable      the store can't be reached, opened or written
+    │   └── StoreBusy         another process is at it, and was waited for in vain
     ├── StoreIncompatible     the store was written by a newer or unknown fitbook
     ├── DamagedFile           an artifact is not what was written
     ├── ModelError            a model can't be saved, read or used as asked
@@ -122,6 +123,10 @@ class StoreUnavailable(FitbookError):
 
     error_code = "TEMPORARILY_UNAVAILABLE"
     exit_code = 4
+
+
+class StoreBusy(StoreUnavailable):
+    """Another process keeps the store locked, and was waited for in vain: nothing was written."""
 
 
 class StoreIncompatible(FitbookError):

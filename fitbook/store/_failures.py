@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from fitbook.errors import StoreUnavailable
+from fitbook.errors import StoreBusy, StoreUnavailable
 from fitbook.store._engines import jitter, seconds_to_wait
 from fitbook.store._urls import hide_password
 
@@ -21,9 +21,17 @@ _CONFLICTS = ("40001", "40P01", 1213, 1020)
 # Drivers give no code for a server that takes nobody now; nothing has begun yet then.
 _TAKES_NOBODY = ("too many clients", "too many connections", "remaining connection slots", "is starting up")
 _ROW_RACES = 3
+# What was waited for in vain, and what to do.
+_BUSY = (
+    (
+        ("database is locked", "busy"),
+        "Another process holds its write lock; try again, or raise FITBOOK_SQLITE_TIMEOUT.",
+    ),
+    (("lock timeout", "lock wait timeout", "locked"), "Another process holds a lock there; try again."),
+)
 
 
-class TryAgain(StoreUnavailable):
+class TryAgain(StoreBusy):
     """Nothing was written, and the same again may succeed."""
 
 
@@ -50,6 +58,9 @@ def failure(url: str, error: DBAPIError, *, committing: bool) -> StoreUnavailabl
         return TryAgain(f"{place} The connection was lost.")
     if _code(error) in _CONFLICTS or any(phrase in lowered for phrase in _TAKES_NOBODY):
         return TryAgain(f"{place} Others write there just now; try again.")
+    for phrases, advice in _BUSY:
+        if any(phrase in lowered for phrase in phrases):
+            return StoreBusy(f"{place} {advice}")
     return StoreUnavailable(f"{place} {_advice(lowered)}")
 
 
@@ -60,10 +71,6 @@ def _code(error: DBAPIError) -> object:
 
 
 def _advice(reason: str) -> str:
-    if "database is locked" in reason or "busy" in reason:
-        return "Another process holds its write lock; try again, or raise FITBOOK_SQLITE_TIMEOUT."
-    if "lock timeout" in reason or "lock wait timeout" in reason or "locked" in reason:
-        return "Another process holds a lock there; try again."
     if "readonly" in reason or "read-only" in reason:
         return "Make the file and its folder writable for this user, or choose another tracking URI."
     if "malformed" in reason or "not a database" in reason:
