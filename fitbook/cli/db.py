@@ -64,8 +64,9 @@ def check(as_json: bool) -> None:
 
 
 @db.command()
+@json_option
 @store_option
-def upgrade() -> None:
+def upgrade(as_json: bool) -> None:
     """Bring the tables of an older fitbook up to date.
 
     A SQLite database is copied first, to a file beside it; of another, make a backup with its own tools. Older versions
@@ -78,14 +79,20 @@ def upgrade() -> None:
     """
     store = _opened(upgrade=True)
     upgraded = store.database.upgraded
+    if as_json:
+        backup = str(upgraded.backup) if upgraded and upgraded.backup else None
+        before = upgraded.before if upgraded else SCHEMA_REVISION
+        emit_json({"store": _place(store), "schema": SCHEMA_REVISION, "before": before, "backup": backup})
+        return
     state = f"has the newest schema already: {SCHEMA_REVISION!r}" if upgraded is None else f"was {upgraded}"
     click.echo(f"The store at {_place(store)} {state}.")
 
 
 @db.command()
 @click.argument("target", required=False, type=click.Path(path_type=Path))
+@json_option
 @store_option
-def backup(target: Path | None) -> None:
+def backup(target: Path | None, as_json: bool) -> None:
     """Copy the database as it is now, while others may write to it, and check the copy.
 
     TARGET is a new file, or a folder to put it in; beside the database if it is not given. The files of runs are not
@@ -103,6 +110,9 @@ def backup(target: Path | None) -> None:
     elif target.is_dir():
         target = target / name.name
     copy(file, target)
+    if as_json:
+        emit_json({"database": str(file), "backup": str(target.absolute()), "bytes": file_size(target)})
+        return
     click.echo(f"{size(file_size(target))} in {target}, checked. To use it, put it in the place of {file}.")
 
 

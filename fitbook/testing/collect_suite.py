@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from fitbook.entities import Dataset, DatasetInput, LoggedModel, Metric, StoredFile, ViewType
@@ -14,10 +16,10 @@ FUTURE = 2**50
 PAST = START
 
 
-def full(store: Store, number: int = 1, data: str = "shared", **more: object) -> str:
+def full(store: Store, number: int = 1, data: str = "shared", **more: Any) -> str:
     """Write a run with something of every kind."""
     metrics = [Metric("m", float(step), START, step) for step in range(3)]
-    run_id = begin(store, number, params={"p": "1", "q": "2"}, tags={"t": "1"}, metrics=metrics, **more)
+    run_id = begin(store, number, **{"params": {"p": "1", "q": "2"}, "tags": {"t": "1"}, "metrics": metrics} | more)
     store.log_batch(run_id, datasets=[DatasetInput(Dataset(name, "d")) for name in ("iris", data)])
     store.correct_param(run_id, "p", "3", user_id="ada")
     store.record_files(run_id, [StoredFile("a.txt", 1, "0" * 64)])
