@@ -78,12 +78,12 @@ def directory_of(uri: str | Path) -> Path | None:
     text = str(uri)
     scheme = urlsplit(text).scheme.lower() if "://" in text or text.lower().startswith("file:") else ""
     if scheme == "":
-        return Path(text).expanduser().absolute()
+        return _plain(Path(text))
     if scheme == "file":
         parts = urlsplit(text)
         if parts.netloc not in ("", "localhost"):
             raise InvalidValue(f"The tracking URI {text!r} names the host {parts.netloc!r}; write file:///path.")
-        return Path(unquote(parts.path)).expanduser().absolute()
+        return _plain(Path(unquote(parts.path)))
     if scheme.split("+")[0] in ("sqlite", "postgresql", "mysql", "mariadb"):
         return None
     raise InvalidValue(
@@ -110,10 +110,16 @@ def _open_sql(url: str, *, create: bool, upgrade: bool | None) -> SqlStore:
     beside = Path.cwd()
     file = sqlite_file(url)
     if file is not None:
-        beside = file.parent
+        beside = _plain(file.parent)
         if not create and not file.exists():
             raise StoreUnavailable(f"There is no fitbook store at {url}; a script that records something makes one.")
     return SqlStore(Database(url, upgrade=upgrade), (beside / "fitbook-artifacts").as_uri())
+
+
+def _plain(folder: Path) -> Path:
+    """Give a folder's absolute path without ``..``, which no location of artifacts may have."""
+    folder = folder.expanduser().absolute()
+    return folder.resolve() if ".." in folder.parts else folder
 
 
 def _prepare_directory(folder: Path) -> None:

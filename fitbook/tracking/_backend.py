@@ -42,10 +42,7 @@ class Backend:
 
     def artifacts(self, run_id: str) -> RunFiles:
         """Open the place for the files of a run."""
-        artifacts = open_artifacts(self.store.get_run_info(run_id).artifact_uri)
-        if artifacts.remote:
-            writer.finish_while_threads_start()
-        return RunFiles(artifacts, self.store, run_id)
+        return RunFiles(open_artifacts(self.store.get_run_info(run_id).artifact_uri), self.store, run_id)
 
 
 _lock = threading.RLock()

@@ -81,19 +81,6 @@ class Writer:
             self._ends = time.monotonic() + settings.EXIT_TIMEOUT.get()
         return self.flush(max(0.0, self._ends - time.monotonic()))
 
-    def finish_while_threads_start(self) -> None:
-        """Let the end of the main thread begin with a flush: jobs from now on need threads of their own.
-
-        What `atexit` has runs when none can be started any more, not even to look up a server's address.
-        """
-        import concurrent.futures.thread  # noqa: PLC0415, F401  # whose own end is registered first, and comes last
-
-        register = getattr(threading, "_register_atexit", None)
-        if register is not None and not self._finishes_early:
-            self._finishes_early = True
-            with contextlib.suppress(RuntimeError):  # it is the end already
-                register(self.flush, settings.EXIT_TIMEOUT.get())
-
     def _reset(self) -> None:
         self._soon: deque[tuple[Job, int]] = deque()
         self._later: deque[tuple[Job, int]] = deque()
@@ -122,6 +109,7 @@ class Writer:
             self._changed.notify_all()
 
     def _start(self) -> None:
+        self._finish_while_threads_start()
         thread = threading.Thread(target=self._loop, name="fitbook-writer", daemon=True)
         # At interpreter exit no thread can be started any more; flush() then does the work itself.
         with contextlib.suppress(RuntimeError):
@@ -131,6 +119,20 @@ class Writer:
         if process is not None and process.parent_process() is not None:
             # A process that multiprocessing forked ends without calling what atexit has.
             sys.modules["multiprocessing.util"].Finalize(None, self._at_exit, exitpriority=100)
+
+    def _finish_while_threads_start(self) -> None:
+        """Let the end of the main thread begin with a flush.
+
+        What `atexit` has runs when no thread can be started any more, and a job for a remote place may need one, if only
+        to look up a server's address.
+        """
+        import concurrent.futures.thread  # noqa: PLC0415, F401  # whose own end is registered first, and comes last
+
+        register = getattr(threading, "_register_atexit", None)
+        if register is not None and not self._finishes_early:
+            self._finishes_early = True
+            with contextlib.suppress(RuntimeError):  # it is the end already
+                register(self.flush, settings.EXIT_TIMEOUT.get())
 
     def _alive(self) -> bool:
         return self._thread is not None and self._thread.is_alive()

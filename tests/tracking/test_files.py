@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import subprocess
 import sys
 import threading
 import uuid
@@ -13,6 +14,9 @@ from typing import Any
 
 import pytest
 
+import fitbook
+import fitbook.pyfunc
+import fitbook.sklearn
 from fitbook.artifacts import open_artifacts
 from fitbook.entities import StoredFile
 from fitbook.errors import DamagedFile, InvalidValue, NotFound, StoreUnavailable
@@ -318,3 +322,91 @@ def test_a_bar_shows_for_large_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     with _folders.progress("Writing", 1, total) as done:
         done(total)
+
+
+# -- through the public API ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("uri", ["../x#y 1", "sqlite:///../y/runs.db", "sub/../z"])
+def test_a_store_may_be_named_with_dots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    fitbook.set_tracking_uri(uri)
+    with fitbook.start_run() as run:
+        fitbook.log_text("x", "a.txt")
+        assert ".." not in fitbook.get_artifact_uri()
+    assert Path(fitbook.download_artifacts(f"runs:/{run.info.run_id}/a.txt")).read_text() == "x"
+
+
+def test_files_and_models_of_an_experiment_in_a_bucket(bucket: str, tmp_path: Path) -> None:
+    from sklearn.linear_model import LinearRegression
+
+    number = fitbook.create_experiment("remote", artifact_location=f"s3://{bucket}/runs/")
+    fitbook.set_experiment(experiment_id=number)
+    assert fitbook.get_experiment(number).artifact_location == f"s3://{bucket}/runs"
+    (tmp_path / "folder" / "deep").mkdir(parents=True)
+    for name in ("a.txt", "deep/größe.txt"):
+        (tmp_path / "folder" / name).write_text(name)
+    model = LinearRegression().fit([[0], [1]], [0, 1])
+    with fitbook.start_run() as run:
+        fitbook.log_artifact(tmp_path / "folder" / "a.txt", "one")
+        fitbook.log_artifacts(tmp_path / "folder", "all")
+        fitbook.log_dict({"a": 1}, "d.json")
+        info = fitbook.sklearn.log_model(model, name="model")
+    run_id = run.info.run_id
+    assert run.info.artifact_uri == f"s3://{bucket}/runs/{run_id}/artifacts"
+    client = fitbook.MlflowClient()
+    assert [file.path for file in client.list_artifacts(run_id)] == ["all", "d.json", "model", "one"]
+    assert _tree(Path(fitbook.download_artifacts(f"runs:/{run_id}/all"))) == _tree(tmp_path / "folder")
+    assert _tree(Path(client.download_artifacts(run_id, "all", tmp_path / "to"))) == _tree(tmp_path / "folder")
+    assert (tmp_path / "to" / "all" / "a.txt").exists()
+    assert fitbook.sklearn.load_model(info.model_uri).predict([[2]])[0] == pytest.approx(2)
+    fitbook.register_model(info.model_uri, "m")
+    assert fitbook.pyfunc.load_model("models:/m/1").predict([[2]])[0] == pytest.approx(2)
+    client.delete_artifacts(run_id, "all")
+    assert [file.path for file in client.list_artifacts(run_id)] == ["d.json", "model", "one"]
+    open_artifacts(run.info.artifact_uri).put("model/model.pkl", b"nonsense")
+    with pytest.raises(DamagedFile, match=r"model/model\.pkl"):
+        fitbook.sklearn.load_model(info.model_uri)
+
+
+def test_a_bucket_that_is_not_there_costs_an_error_and_no_run(bucket: str) -> None:
+    number = fitbook.create_experiment("gone", artifact_location=f"s3://{bucket}-gone/runs")
+    fitbook.set_experiment(experiment_id=number)
+    with fitbook.start_run() as run:
+        with pytest.raises(StoreUnavailable, match=f"bucket '{bucket}-gone' exists"):
+            fitbook.log_text("x", "a.txt")
+        fitbook.log_metric("m", 1)
+    assert fitbook.get_run(run.info.run_id).data.metrics == {"m": 1}
+
+
+@pytest.mark.parametrize("location", ["s3://b/../x", "s3://key:secret@b/x", "http://h/x", "dbfs:/x", "s3://b/x?y", 3])
+def test_an_experiment_is_not_made_at_a_place_that_is_none(location: Any) -> None:
+    with pytest.raises(InvalidValue, match="artifact location"):
+        fitbook.create_experiment("x", artifact_location=location)
+    assert fitbook.get_experiment_by_name("x") is None
+
+
+def test_what_is_written_at_the_end_of_a_program_reaches_the_bucket(bucket: str, tmp_path: Path) -> None:
+    # An address by name has to be looked up, for which the driver starts a thread: too late in what `atexit` calls.
+    script = """
+import sys, fitbook
+from sklearn.linear_model import LinearRegression
+fitbook.set_experiment(experiment_id=fitbook.create_experiment("x", artifact_location=sys.argv[1]))
+fitbook.autolog()
+LinearRegression().fit([[0], [1], [2]], [0, 1, 2])
+"""
+    address = os.environ["MLFLOW_S3_ENDPOINT_URL"].replace("127.0.0.1", "localhost")
+    place = f"s3://{bucket}/end"
+    done = subprocess.run(
+        [sys.executable, "-c", script, place],
+        env={**os.environ, "MLFLOW_S3_ENDPOINT_URL": address},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    run = fitbook.search_runs(experiment_names=["x"], output_format="list")[0]
+    assert run.info.status == "FINISHED"
+    assert {"model/model.pkl", "model/MLmodel", "estimator.html"} <= {
+        file.path for file in open_artifacts(run.info.artifact_uri).find()
+    }, done.stderr
