@@ -26,7 +26,9 @@ from fitbook.errors import FitbookError, InvalidValue, NotFound, StoreUnavailabl
 
 _PART = 8 * PIECE  # of a large file; services take 10,000 parts at most
 _MAX_KEY_BYTES = 1024
-_EXTRAS = {"s3": "s3", "gs": "gcs", "gcs": "gcs", "abfs": "azure", "abfss": "azure", "az": "azure", "memory": "s3"}
+# The driver of each scheme under fsspec's name, and the extra that brings it.
+_DRIVERS = {"s3": "s3", "gs": "gcs", "gcs": "gcs", "abfs": "abfs", "abfss": "abfs", "az": "abfs", "memory": "memory"}
+_EXTRAS = {"s3": "s3", "gcs": "gcs", "abfs": "azure", "memory": "s3"}
 
 
 class RemoteArtifacts:
@@ -207,7 +209,7 @@ def _driver(place: RemotePlace, process: int) -> Any:
         options["endpoint_url"] = settings.S3_ENDPOINT_URL.get()
     if place.account:
         options["account_name"] = place.account
-    key = (process, place.scheme, *options.values())
+    key = (process, _DRIVERS[place.scheme], *options.values())
     with _lock:
         if key not in _drivers:
             _drivers[key] = _opened(place, options)
@@ -215,15 +217,15 @@ def _driver(place: RemotePlace, process: int) -> Any:
 
 
 def _opened(place: RemotePlace, options: dict[str, Any]) -> Any:
-    extra = _EXTRAS[place.scheme]
+    name = _DRIVERS[place.scheme]
     try:
         import fsspec  # noqa: PLC0415
 
-        return fsspec.filesystem(place.scheme, skip_instance_cache=True, **options)
+        return fsspec.filesystem(name, skip_instance_cache=True, **options)
     except ImportError as error:
         raise StoreUnavailable(
             f"Artifacts in {place.scheme}:// need a driver that is not installed ({error}). Install it with "
-            f"pip install 'fitbook[{extra}]'."
+            f"pip install 'fitbook[{_EXTRAS[name]}]'."
         ) from error
     except Exception as error:
         raise StoreUnavailable(
