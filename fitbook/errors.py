@@ -114,7 +114,7 @@ class ParamConflict(FitbookError):
         self.run_id, self.key, self.old, self.new = run_id, key, old, new
         super().__init__(
             f"Parameter {key!r} of run {run_id} is {_short(old)} and can't become {_short(new)}: a parameter is written "
-            "once. Log the new value under another key, or in another (nested) run."
+            "once. Log the new value under another key or in another run, or correct it with correct_param()."
         )
 
 

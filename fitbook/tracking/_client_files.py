@@ -112,11 +112,11 @@ def download(run: RunHandle, path: str, dst_path: str | Path | None) -> str:
     return str(run.artifacts.download(path, dst_path))
 
 
-def copied(source: Path, dst_path: str | Path | None) -> str:
-    """Give what is local as it is, or copied into a folder of the user's under its name."""
+def copied(source: Path, dst_path: str | Path | None, *, whole: bool) -> str:
+    """Give what is local as it is, or copied into a folder of the user's: under its name or, ``whole``, all that is in it."""
     if dst_path is None:
         return str(source)
-    target = Path(dst_path) / source.name
+    target = Path(dst_path) if whole else Path(dst_path) / source.name
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
         shutil.copytree(source, target, dirs_exist_ok=True)

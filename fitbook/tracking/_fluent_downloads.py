@@ -54,7 +54,9 @@ def download_artifacts(
         Both or neither of a URI and a run were given, or the URI is of no known form.
     """
     place, path = _place(artifact_uri, run_id, artifact_path, tracking_uri)
-    return download(place, path, dst_path) if isinstance(place, RunHandle) else copied(place.local_path(path), dst_path)
+    if isinstance(place, RunHandle):
+        return download(place, path, dst_path)
+    return copied(place.local_path(path), dst_path, whole=path == "")
 
 
 def list_artifacts(
@@ -135,10 +137,7 @@ def _in_model(uri: str) -> tuple[Artifacts, str]:
     parts = uri.removeprefix("models:/").split("/")
     # The name alone says which version if it has an alias or is an id; else the next part does.
     head = 1 if "@" in parts[0] or parts[0].startswith("m-") else 2
-    folder = local_folder("models:/" + "/".join(parts[:head]))
-    if len(parts) > head:
-        return open_artifacts(folder), "/".join(parts[head:])
-    return open_artifacts(folder.parent), folder.name
+    return open_artifacts(local_folder("models:/" + "/".join(parts[:head]))), "/".join(parts[head:])
 
 
 def _anywhere(uri: str) -> tuple[Artifacts, str]:

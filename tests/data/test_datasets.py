@@ -109,7 +109,7 @@ def test_what_is_no_array_is_refused(wrong: Any) -> None:
 
 
 def test_what_cannot_be_described_has_no_schema() -> None:
-    data = from_numpy(np.array([object()]), digest="d")
+    data = from_pandas(pd.DataFrame(), digest="d")
     assert (data.schema, data.to_dict()["schema"], data.digest) == (None, None, "d")
 
 

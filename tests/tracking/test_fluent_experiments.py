@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import fitbook
+from fitbook.entities import ViewType
 from fitbook.errors import InvalidValue, NotFound, WrongState
 
 
@@ -49,3 +50,24 @@ def test_a_chosen_experiment_that_is_deleted_takes_no_runs() -> None:
     with pytest.raises(WrongState, match="'e'.*deleted; restore"):
         fitbook.start_run()
     assert fitbook.active_run() is None
+
+
+def test_tags_of_the_chosen_experiment() -> None:
+    number = fitbook.set_experiment("e").experiment_id
+    fitbook.set_experiment_tags({"a": 1, "b": None})
+    fitbook.delete_experiment_tag("a")
+    assert dict(fitbook.get_experiment(number).tags) == {"b": "None"}
+    with pytest.raises(NotFound, match="'a'"):
+        fitbook.delete_experiment_tag("a")
+    with pytest.raises(InvalidValue, match="set_experiment_tags got a list; give a dictionary"):
+        fitbook.set_experiment_tags(["a"])  # type: ignore[arg-type]
+
+
+def test_experiments_are_renamed_deleted_and_restored() -> None:
+    number = fitbook.create_experiment("a")
+    fitbook.rename_experiment(number, "b")
+    fitbook.delete_experiment(number)
+    assert [e.name for e in fitbook.list_experiments()] == ["Default"]
+    assert [e.name for e in fitbook.list_experiments(ViewType.ALL, 1)] == ["b"]
+    fitbook.restore_experiment(number)
+    assert [e.name for e in fitbook.list_experiments()] == ["b", "Default"]

@@ -133,3 +133,41 @@ def test_the_first_lines_of_a_script_print_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "error", "-c", script]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_children_are_deleted_and_restored_on_request() -> None:
+    with fitbook.start_run() as parent, fitbook.start_run(nested=True) as child, fitbook.start_run(nested=True) as leaf:
+        pass
+
+    def stages() -> list[str]:
+        return [fitbook.get_run(run.run_id).info.lifecycle_stage for run in (parent, child, leaf)]
+
+    fitbook.delete_run(parent.run_id)
+    assert stages() == ["deleted", "active", "active"]
+    fitbook.delete_run(parent.run_id, children=True)
+    assert stages() == ["deleted"] * 3
+    fitbook.restore_run(parent.run_id)
+    assert stages() == ["active", "deleted", "deleted"]
+    fitbook.Client().restore_run(parent.run_id, children=True)
+    assert stages() == ["active"] * 3
+    assert child.info.parent_run_id == parent.run_id
+
+
+def test_the_last_active_run_is_that_which_ended_last() -> None:
+    assert fitbook.last_active_run() is None
+    with fitbook.start_run() as parent:
+        with fitbook.start_run(nested=True) as child:
+            assert fitbook.last_active_run().info.run_id == child.run_id
+        assert fitbook.last_active_run().info.run_id == child.run_id
+    assert fitbook.last_active_run().info.run_id == parent.run_id
+
+
+def test_system_metrics_are_refused_politely() -> None:
+    with (
+        pytest.warns(fitbook.FitbookWarning, match="no system metrics"),
+        fitbook.start_run(log_system_metrics=True) as run,
+    ):
+        pass
+    assert run.info.status == "FINISHED"
+    with fitbook.start_run(log_system_metrics=False):
+        pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -114,3 +115,25 @@ def test_one_experiment_id_is_one_and_not_its_digits() -> None:
 def test_the_number_of_results_is_a_whole_number(wrong: Any) -> None:
     with pytest.raises(InvalidValue, match="max_results is"):
         fitbook.search_runs(max_results=wrong)
+
+
+def test_infos_of_runs_as_mlflow_1_listed_them(three: list[str]) -> None:
+    assert {info.run_id for info in fitbook.list_run_infos("0")} == set(three)
+    (best,) = fitbook.list_run_infos("0", max_results=1, order_by=["metrics.acc DESC"])
+    assert (best.run_id, best.run_uuid) == (three[2], three[2])
+    fitbook.delete_run(three[0])
+    client = fitbook.Client()
+    assert [info.run_id for info in client.list_run_infos("0", run_view_type=2)] == three[:1]
+    page = client.list_run_infos("0", max_results=1)
+    assert [info.run_id for info in client.list_run_infos("0", page_token=page.token)] == [three[1]]
+
+
+def test_runs_of_which_each_has_columns_of_its_own() -> None:
+    for n in range(3):
+        with fitbook.start_run(run_name=str(n)):
+            fitbook.log_metric(f"m{n}", n)
+            fitbook.set_tag(f"t{n}", "x")
+    frame = fitbook.search_runs(order_by=["start_time ASC"])
+    metrics = frame[["metrics.m0", "metrics.m1", "metrics.m2"]].to_numpy()
+    assert np.array_equal(np.nan_to_num(metrics, nan=-1), [[0, -1, -1], [-1, 1, -1], [-1, -1, 2]])
+    assert frame["tags.t1"].isna().tolist() == [True, False, True]
