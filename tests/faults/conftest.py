@@ -57,11 +57,16 @@ def full_length() -> bool:
 
 
 @pytest.fixture
-def program() -> Callable[[Path], Seen]:
-    """Run the program with its record in a folder."""
+def data() -> tuple[Any, Any]:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60, 4))
-    y = (X[:, 0] + 0.3 * rng.normal(size=60) > 0).astype(int)
+    return X, (X[:, 0] + 0.3 * rng.normal(size=60) > 0).astype(int)
+
+
+@pytest.fixture
+def program(data: tuple[Any, Any]) -> Callable[[Path | None], Seen]:
+    """Run the program with its record in a folder, or without a record."""
+    X, y = data
 
     def run(folder: Path | None) -> Seen:
         out, caught = io.StringIO(), list[str]()

@@ -20,7 +20,7 @@ from fitbook.testing.invariants import problems
 
 # Says on standard output what it was told is written, one line each. Forked, so that each round need not import.
 PROGRAM = """
-import itertools, os, sys
+import itertools, os, sys, traceback
 import numpy as np
 import fitbook
 from sklearn.linear_model import LogisticRegression
@@ -61,8 +61,9 @@ for folder in sys.stdin:
     if os.fork() == 0:
         try:
             program(folder.strip())
-        finally:
-            os._exit(1)
+        except BaseException:
+            traceback.print_exc()
+        os._exit(1)
     say("gone", os.waitstatus_to_exitcode(os.wait()[1]))
 """
 

@@ -183,11 +183,11 @@ class FitRecord:
                 self.saved = True
             self.run.log_batch(metrics, params, tags, datasets)
 
-        self._write_now_or_later("writing the record of a fit", write)
+        self._write_now_or_later("writing the record of a fit", write, first=True)
 
-    def _write_now_or_later(self, doing: str, write: Callable[[], None]) -> None:
+    def _write_now_or_later(self, doing: str, write: Callable[[], None], *, first: bool = False) -> None:
         uri = self.backend.uri
-        if uri not in _busy:
+        if uri not in _busy and (first or self.saved):
             try:
                 write()
                 return
@@ -204,7 +204,7 @@ class FitRecord:
             finally:
                 _busy.discard(uri)
 
-        self.run.soon(self._job(doing, write_patiently))
+        self.run.soon(self._job(doing, write_patiently, first=first))
 
     def _end(self, status: str, end_time: int) -> None:
         """Let the run end after everything else; the data and the model are let go of here."""
@@ -214,11 +214,12 @@ class FitRecord:
             tags = {"fitbook.dropped": _validate.safe_text("\n".join(self.dropped)[:5000])} if self.dropped else {}
             try:
                 self.run.log_batch([Metric("fitbook_overhead_seconds", self.overhead, now_ms())], tags=tags)
-                if self.draft is not None:
-                    self.backend.store.update_run(self.run.run_id, status=status, end_time=end_time)
             finally:
                 if self.draft is not None:
-                    leases.release(self.backend.store, self.run.run_id)
+                    try:
+                        self.backend.store.update_run(self.run.run_id, status=status, end_time=end_time)
+                    finally:
+                        leases.release(self.backend.store, self.run.run_id)
 
         self.run.later(self._job("ending the run", end))
 
@@ -396,10 +397,12 @@ class FitRecord:
     def _quietly(self, doing: str) -> quietly:
         return quietly(f"{doing} ({self.name})")
 
-    def _job(self, doing: str, work: Callable[[], Any]) -> Callable[[], None]:
+    def _job(self, doing: str, work: Callable[[], Any], *, first: bool = False) -> Callable[[], None]:
         """Guard a background job; what fails is noted with the run."""
 
         def job() -> None:
+            if self.draft is not None and not (first or self.saved):
+                return  # there is no run, as was said: nothing can belong to it
             with suppressed(), patience(self._background_patience()), self._quietly(doing) as guard:
                 work()
             if guard.failed is None:
