@@ -14,7 +14,7 @@ from fitbook.cli._record import every_experiment
 from fitbook.entities import Experiment
 from fitbook.errors import FitbookError, InvalidValue, StoreUnavailable
 from fitbook.store import SqlStore, directory_of, open_store
-from fitbook.store._checking import counts, problems
+from fitbook.store._checking import counts, problems, repair
 from fitbook.store._sqlite_file import backup_name, copy, file_size, unused_bytes
 from fitbook.store._tables import SCHEMA_REVISION
 from fitbook.store._urls import hide_password, parsed_url, sqlite_file
@@ -33,19 +33,23 @@ def db() -> None:
 
 
 @db.command()
+@click.option("--repair", "mend", is_flag=True, help="First write bounds of metrics and parents of runs anew.")
 @json_option
 @store_option
-def check(as_json: bool) -> None:
+def check(mend: bool, as_json: bool) -> None:
     """Look through the whole database for damage and for what disagrees.
 
-    Changes nothing. Exits with 1 if it finds a problem.
+    Changes nothing without --repair. Exits with 1 if it finds a problem.
 
     \b
     Examples:
       fitbook db check
+      fitbook db check --repair
       fitbook --tracking-uri postgresql+psycopg://host/runs db check --json
     """
     store = _opened(upgrade=False)
+    if mend:
+        repair(store.database)
     rows, found = counts(store.database), problems(store.database)
     if as_json:
         listed = [{"what": p.what, "count": p.count, "example": p.example} for p in found]

