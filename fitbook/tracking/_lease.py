@@ -88,7 +88,8 @@ class Leases:
         self._start_over()
 
     def _start_over(self) -> None:
-        self._lock = threading.Lock()
+        # Reentrant, for a signal handler may begin a run, or fork, in the middle of any of this.
+        self._lock = threading.RLock()
         self._wake = threading.Event()
         self._thread = None
         # The object stands for one time of having the run open.

@@ -190,7 +190,7 @@ class Writer:
         if not self.finish():
             logger.error(
                 "%d writes were not finished %g seconds after the program's end and are lost; the runs that they "
-                "belong to stay RUNNING. FITBOOK_EXIT_TIMEOUT allows more time.",
+                "belong to become FAILED. FITBOOK_EXIT_TIMEOUT allows more time.",
                 self._unfinished,
                 seconds,
             )

@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -109,11 +110,13 @@ def test_a_reader_does_not_wait_for_a_writer_that_takes_long(store: SqlStore, tm
     run_id = dead(store)
     holder = sqlite3.connect(tmp_path / "tracking" / "fitbook.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
-    try:
-        assert store.get_run(run_id).info.status == RunStatus.FAILED
-        assert _rows(store)[0][0] == RunStatus.RUNNING
-    finally:
-        holder.close()
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            # The holder would be waited for much longer than this.
+            assert pool.submit(store.get_run, run_id).result(20).info.status == RunStatus.FAILED
+            assert _rows(store)[0][0] == RunStatus.RUNNING
+        finally:
+            holder.close()
     assert store.get_run(run_id).info.status == RunStatus.FAILED
     assert _rows(store)[0][0] == RunStatus.FAILED
 

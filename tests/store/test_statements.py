@@ -18,6 +18,12 @@ from fitbook.tracking._run import ActiveRun
 
 MOST = 3
 
+
+def _outside(**how: Any) -> None:
+    set_stack(())
+    fitbook.start_run(**how)
+
+
 # What a verb does, before and counted: every one that writes to a run without files.
 VERBS: dict[str, Callable[[ActiveRun], Any]] = {
     "log_param": lambda run: run.log_param("p", 1),
@@ -35,8 +41,8 @@ VERBS: dict[str, Callable[[ActiveRun], Any]] = {
     "end": lambda run: run.end(),
     "end as": lambda run: run.end("KILLED", 5),
     "end_run": lambda run: fitbook.end_run(),
-    "start_run": lambda run: (set_stack(()), fitbook.start_run(tags={"t": 1}, description="d")),
-    "resume": lambda run: (set_stack(()), fitbook.start_run(run.run_id, run_name="again", tags={"t": 1})),
+    "start_run": lambda run: _outside(tags={"t": 1}, description="d"),
+    "resume": lambda run: _outside(run_id=run.run_id, run_name="again", tags={"t": 1}),
     "update_run": lambda run: fitbook.MlflowClient().update_run(run.run_id, "RUNNING", "other"),
     "set_tag_once": lambda run: run.backend.store.set_tag_once(run.run_id, "once", "1"),
     "delete_run": lambda run: fitbook.delete_run(run.run_id),

@@ -70,12 +70,16 @@ class Program:
             stderr=subprocess.PIPE,
             text=True,
         )
+        # One that hangs must not hang the test.
+        self._guard = threading.Timer(100, self.process.kill)
+        self._guard.start()
 
     def says(self) -> str:
         assert self.process.stdout is not None
         return self.process.stdout.readline().strip()
 
     def kill(self) -> None:
+        self._guard.cancel()
         self.process.kill()
         self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
