@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import sys
 import traceback
 import warnings
@@ -64,10 +65,13 @@ class quietly:
 
 
 def _trouble(error: BaseException) -> tuple[str, ...]:
-    """What a file system is in trouble with: one cause, however many files can't be written for it."""
+    """What a disk is in trouble with: one cause, however many things can't be written for it."""
+    is_full = isinstance(error, StoreUnavailable) and "disk is full" in str(error)
     while isinstance(error, StoreUnavailable) and error.__cause__ is not None:
         error = error.__cause__
-    return (f"files: {error.strerror}",) if isinstance(error, OSError) else ()
+    if not isinstance(error, OSError):
+        return ("no space",) if is_full else ()
+    return ("no space",) if error.errno in (errno.ENOSPC, errno.EDQUOT) else (f"files: {error.strerror}",)
 
 
 def told(error: BaseException) -> str:

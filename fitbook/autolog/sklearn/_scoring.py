@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dis
 import functools
 import inspect
@@ -11,7 +12,7 @@ import numbers
 import sys
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import Token
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
@@ -23,7 +24,7 @@ from fitbook.autolog._guard import RECORDED, inside, is_library, quietly, say, s
 from fitbook.autolog._session import Hook
 from fitbook.autolog.sklearn import _links
 from fitbook.autolog.sklearn._links import Prediction
-from fitbook.errors import NotFound, StoreUnavailable
+from fitbook.errors import NotFound, StoreBusy, StoreUnavailable
 from fitbook.tracking._backend import patience
 from fitbook.tracking._run import RunHandle, now_ms
 
@@ -231,8 +232,17 @@ def _write(prediction: Prediction, name: str, arguments: Mapping[str, Any], resu
 
 
 def _write_file(run: RunHandle, text: str, path: str) -> None:
-    with suppressed(), quietly(f"writing {path}"):
+    with suppressed(), quietly(f"writing {path}"), _unless_lost(path):
         run.log_text(text, path)
+
+
+@contextlib.contextmanager
+def _unless_lost(name: str) -> Iterator[None]:
+    try:
+        yield
+    except NotFound as error:
+        # Either the user has removed the run, or it could not be written, which was said then.
+        logger.debug("%s has no run to belong to: %s", name, error)
 
 
 def _write_number(run: RunHandle, name: str, data_name: str, arguments: Mapping[str, Any], value: float) -> None:
@@ -247,17 +257,17 @@ def _write_number(run: RunHandle, name: str, data_name: str, arguments: Mapping[
             with suppressed(), patience(settings.AUTOLOG_STORE_TIMEOUT.get()):
                 run.log_metric(key, value, timestamp=moment)
             return
-        except StoreUnavailable:
+        except StoreBusy:
             say("the store is busy; this metric will be written when it is free", once="busy store")
-        except NotFound:
-            logger.debug("%s waits for its run, which may itself be waiting for a busy store", key)
+        except (NotFound, StoreUnavailable) as error:
+            logger.debug("%s is tried once more, after all that its run is waiting for: %s", key, error)
         except BaseException:
             _forget(run, name, data_name, mark)
             raise
 
     def write() -> None:
         try:
-            with suppressed(), quietly(f"writing {key}") as guard:
+            with suppressed(), quietly(f"writing {key}") as guard, _unless_lost(key):
                 run.log_metric(key, value, timestamp=moment)
             if guard.failed is not None:
                 _forget(run, name, data_name, mark)
