@@ -9,7 +9,7 @@ BENCH_ARGS ?=
 
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help demo test faults lint bench docs clean
+.PHONY: help demo test faults lint bench interop docs clean
 
 help:  ## Say what there is.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -36,8 +36,19 @@ bench: $(VENV)/.demo  ## Measure what recording costs; writes benchmarks/RESULTS
 docs: $(VENV)/.demo  ## Write the pages that are made from the code.
 	$(BIN)/python docs/generate.py
 
+# MLFLOW=2 for MLflow 2; PEER=/path/to/python for one that is there already.
+MLFLOW ?= 3
+PEER ?= .venv-mlflow/$(MLFLOW)/bin/python
+
+interop: $(VENV)/.test $(PEER)  ## Compare imports from the real MLflow (file store, database, server), run by run.
+	$(BIN)/python tests/interop/compare_with_mlflow.py $(PEER)
+
+.venv-mlflow/$(MLFLOW)/bin/python:
+	$(BIN)/python -m venv .venv-mlflow/$(MLFLOW)
+	$@ -m pip install --quiet --disable-pip-version-check 'mlflow==$(MLFLOW).*' $(if $(filter 2,$(MLFLOW)),'sqlalchemy<2.1')
+
 clean:  ## Remove the environment, caches and what building leaves.
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-mlflow build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt

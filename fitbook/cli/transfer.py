@@ -11,7 +11,7 @@ from fitbook.cli._output import emit_json, table
 from fitbook.cli._record import find_run, opened
 from fitbook.tracking import get_tracking_uri
 from fitbook.tracking._backend import open_backend
-from fitbook.transfer import Summary, import_mlflow
+from fitbook.transfer import Summary, open_source, take
 from fitbook.transfer import export as export_all
 
 _NAMED = 20  # how many of the things that were not taken are named; --json names all
@@ -40,9 +40,15 @@ def mlflow(ctx: click.Context, source: str, to: str | None, no_artifacts: bool, 
       fitbook import mlflow mlflow.db --to sqlite:///book.db
       fitbook import mlflow http://localhost:5000 --no-artifacts
     """
-    uri = to or chosen_uri() or get_tracking_uri()
-    backend = open_backend(uri)
-    summary = import_mlflow(source, backend.store, backend.registry, artifacts=not no_artifacts, progress=not as_json)
+    opened_source = open_source(source)  # before a store is made for it
+    try:
+        backend = open_backend(to or chosen_uri() or get_tracking_uri())
+        summary = take(opened_source, backend.store, backend.registry, artifacts=not no_artifacts, progress=not as_json)
+    except KeyboardInterrupt:
+        click.echo("Interrupted: what was taken stays, and the same command goes on from there.", err=True)
+        ctx.exit(130)
+    finally:
+        opened_source.close()
     _report(ctx, summary, as_json, ("taken", "added to", "already there"))
 
 

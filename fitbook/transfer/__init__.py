@@ -16,7 +16,7 @@ from fitbook.transfer._places import local_path
 from fitbook.transfer._records import Problem, Source
 from fitbook.transfer._summary import Summary
 
-__all__ = ["SOURCE_TAG", "Problem", "Summary", "export", "import_mlflow", "open_source"]
+__all__ = ["SOURCE_TAG", "Problem", "Summary", "export", "import_mlflow", "open_source", "take"]
 
 DATABASE_FILE = "mlflow.db"
 FOLDER = "mlruns"
@@ -25,12 +25,31 @@ FOLDER = "mlruns"
 def import_mlflow(
     source: str | Path, store: Store, registry: Registry, *, artifacts: bool = True, progress: bool = False
 ) -> Summary:
-    """Take everything that MLflow has kept, but for what is there already.
+    """Open what MLflow has kept, and `take` it.
+
+    Raises
+    ------
+    InvalidValue
+        The source is not one that MLflow has made.
+    StoreUnavailable
+        The source or the store can't be reached.
+    """
+    opened = open_source(source)
+    try:
+        return take(opened, store, registry, artifacts=artifacts, progress=progress)
+    finally:
+        opened.close()
+
+
+def take(
+    source: Source, store: Store, registry: Registry, *, artifacts: bool = True, progress: bool = False
+) -> Summary:
+    """Take everything that a source has, but for what is there already.
 
     Parameters
     ----------
-    source : str or Path
-        Where it is, see `open_source`.
+    source : Source
+        What `open_source` has opened.
     store : Store
         Takes experiments, runs and files.
     registry : Registry
@@ -46,16 +65,10 @@ def import_mlflow(
 
     Raises
     ------
-    InvalidValue
-        The source is not one that MLflow has made.
     StoreUnavailable
-        The source or the store can't be reached.
+        The source or the store can't be reached any more; what was taken until then stays.
     """
-    opened = open_source(source)
-    try:
-        return Importer(opened, store, registry, artifacts=artifacts, progress=progress).run()
-    finally:
-        opened.close()
+    return Importer(source, store, registry, artifacts=artifacts, progress=progress).run()
 
 
 def open_source(source: str | Path) -> Source:

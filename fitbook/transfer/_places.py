@@ -51,8 +51,9 @@ def find_files(uri: str, beside: Path, own: Path | None = None) -> Files | None:
         candidates.append(beside / noted)
         steps = noted.parts
         candidates += [beside.joinpath(*steps[steps.index(root) :]) for root in _ROOTS if root in steps]
+    candidates = [folder for folder in candidates if not folder.is_symlink()]
     for folder in candidates:
-        if folder.is_dir() and not folder.is_symlink():
+        if folder.is_dir():
             return LocalArtifacts(folder)
     # MLflow makes the folder of a run with its first file: beside those of others, it is one without any.
     return next((LocalArtifacts(folder) for folder in candidates if folder.parents[1].is_dir()), None)
