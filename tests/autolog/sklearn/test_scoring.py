@@ -25,7 +25,7 @@ import fitbook
 from fitbook._log import FitbookWarning
 from fitbook.autolog.sklearn import _scoring
 from fitbook.entities import Run
-from fitbook.errors import StoreUnavailable
+from fitbook.errors import StoreBusy
 from fitbook.tracking._run import RunHandle
 
 Runs = Callable[[], list[Run]]
@@ -233,7 +233,7 @@ def test_a_metric_for_a_busy_store_is_written_when_it_is_free(
     def busy_at_first(self: RunHandle, key: str, *args: Any, **kwargs: Any) -> None:
         asked.append(key)
         if len(asked) == 1:
-            raise StoreUnavailable("locked")
+            raise StoreBusy("locked")
         log_metric(self, key, *args, **kwargs)
 
     monkeypatch.setattr(RunHandle, "log_metric", busy_at_first)
