@@ -21,8 +21,10 @@ from fitbook.errors import AlreadyExists, InvalidValue, NotFound
 from fitbook.registry import _rows, _rules
 from fitbook.registry._base import Registry
 from fitbook.registry._merging import merge
-from fitbook.store import Database, _filter, _filter_sql, retrying
+from fitbook.store import Database, _filter, retrying
 from fitbook.store import _tables as t
+from fitbook.store._filter_order import order
+from fitbook.store._filter_sql import where
 
 _MODELS, _VERSIONS, _ALIASES = t.registered_models.c, t.model_versions.c, t.model_aliases.c
 _SUGGESTED = 1000  # how many names are looked through for what was perhaps meant
@@ -360,8 +362,8 @@ def _searched(
 ) -> sa.Select[Any]:
     tree = _filter.parse(filter_string, entity)
     if tree is not None:
-        query = query.where(_filter_sql.where(tree, entity))
-    return _filter_sql.order(query, _filter.parse_order(order_by, entity), entity)
+        query = query.where(where(tree, entity))
+    return order(query, _filter.parse_order(order_by, entity), entity)
 
 
 def _page(token: str | None, max_results: int, *, most: int) -> tuple[int, int]:

@@ -1,6 +1,10 @@
 """The filter language: text becomes a small frozen tree, checked against what the searched entity has.
 
-All of MLflow's filters, and ``OR``, ``NOT``, parentheses, ``BETWEEN``, ``IS NULL``, ``RLIKE``, and numbers on params.
+All of MLflow's filters, and ``OR``, ``NOT``, parentheses, ``BETWEEN``, ``IS NULL``, ``RLIKE``, numbers on params, and
+the bounds of metrics: ``metrics.loss.min`` is the least value that ``loss`` ever had, ``.max`` the greatest, ``.best``
+the one of them that its name asks for, ``.latest`` the last one, which is also meant without any of these. A key that
+itself ends so is written in quotes: ``metrics."loss.min"``. Before a bound, too, a key may be quoted.
+
 The tree holds no NOT: it is pushed down to the conditions, each of which is then either true or false of every
 run, so that ``NOT x`` is the exact complement of ``x``. Nothing here knows SQL.
 """
@@ -9,12 +13,38 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from fitbook._best import smaller_is_better
 from fitbook.errors import InvalidFilter, InvalidValue
+from fitbook.store._filter_entities import (
+    EXPERIMENTS,
+    MODEL_VERSIONS,
+    PREFIXES,
+    REGISTERED_MODELS,
+    RUNS,
+    USUAL_PREFIX,
+    Entity,
+    Kind,
+)
 from fitbook.store._filter_syntax import MAX_LEVELS, closest, number_value, syntax_tree, text_value, unquote
+
+__all__ = [
+    "EXPERIMENTS",
+    "MODEL_VERSIONS",
+    "REGISTERED_MODELS",
+    "RUNS",
+    "And",
+    "Compare",
+    "Entity",
+    "Field",
+    "Node",
+    "Or",
+]
+__all__ += ["Order", "Part", "parse", "parse_order"]
 
 # SQLite refuses expressions of more than 1,000 nodes in a row, and statements with more than 32,766 values.
 MAX_CONDITIONS = 500
@@ -22,16 +52,19 @@ MAX_VALUES = 10_000
 # SQLite 3.40 crashes when a statement orders by more than 63 terms; a metric needs three of them.
 MAX_ORDERS = 16
 
-Kind = Literal["metric", "param", "tag", "attribute", "dataset"]
-ValueType = Literal["number", "text", "id"]
+Part = Literal["latest", "min", "max"]
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What a condition or an ordering is about: ``key`` of a metric, param or tag, or the name of an attribute."""
+    """What a condition or an ordering is about: ``key`` of a metric, param or tag, or the name of an attribute.
+
+    ``part`` says which value of a metric is meant.
+    """
 
     kind: Kind
     key: str
+    part: Part = "latest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,80 +109,14 @@ class Order:
     ascending: bool = True
 
 
-@dataclass(frozen=True)
-class Entity:
-    """What can be asked of the things that a search is for.
-
-    Parameters
-    ----------
-    name : str
-        What one of them is called, for messages.
-    kinds : tuple of str
-        The kinds of fields that they have.
-    attributes : mapping of str to str
-        Names of the attributes, and whether each is a ``"number"``, a ``"text"`` or an ``"id"`` (a whole number that
-        users see as text).
-    aliases : mapping of str to str
-        Other names of attributes. Case does not matter, nor does a space instead of ``_``.
-    """
-
-    name: str
-    kinds: tuple[Kind, ...]
-    attributes: Mapping[str, ValueType]
-    aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-
-def _attributes(texts: str, *, numbers: str, ids: str = "") -> dict[str, ValueType]:
-    typed: dict[str, ValueType] = dict.fromkeys(texts.split(), "text")
-    typed |= dict.fromkeys(numbers.split(), "number")
-    typed |= dict.fromkeys(ids.split(), "id")
-    return typed
-
-
-RUNS = Entity(
-    "run",
-    ("metric", "param", "tag", "attribute", "dataset"),
-    _attributes(
-        "run_id run_name status user_id artifact_uri lifecycle_stage",
-        numbers="start_time end_time",
-        ids="experiment_id",
-    ),
-    {"created": "start_time", "run_uuid": "run_id"},
-)
-EXPERIMENTS = Entity(
-    "experiment",
-    ("tag", "attribute"),
-    _attributes("name lifecycle_stage", numbers="creation_time last_update_time", ids="experiment_id"),
-)
-REGISTERED_MODELS = Entity(
-    "registered model",
-    ("tag", "attribute"),
-    _attributes("name", numbers="creation_timestamp last_updated_timestamp"),
-    {"timestamp": "last_updated_timestamp"},
-)
-MODEL_VERSIONS = Entity(
-    "model version",
-    ("tag", "attribute"),
-    _attributes(
-        "name run_id source_path current_stage status",
-        numbers="version_number creation_timestamp last_updated_timestamp",
-    ),
-    {"version": "version_number", "source": "source_path", "stage": "current_stage"},
-)
-
-_USUAL_PREFIX: Mapping[Kind, str] = {
-    "metric": "metrics",
-    "param": "params",
-    "tag": "tags",
-    "attribute": "attributes",
-    "dataset": "datasets",
-}
-_PREFIXES: Mapping[str, Kind] = (
-    {usual: kind for kind, usual in _USUAL_PREFIX.items()}
-    | {kind: kind for kind in _USUAL_PREFIX}
-    | {"parameter": "param", "parameters": "param", "attr": "attribute", "run": "attribute"}
-)
 _DATASET_KEYS = ("name", "digest", "context")
+_QUOTED_KEY = re.compile(r"""(?P<key>`(?:[^`]|``)+`|"(?:[^"]|"")+")(?:\.(?P<part>\w+))?$""", re.DOTALL)
+_PARTS: Mapping[str, Callable[[str], Part]] = {
+    "latest": lambda _: "latest",
+    "min": lambda _: "min",
+    "max": lambda _: "max",
+    "best": lambda key: "min" if smaller_is_better(key) else "max",
+}
 _OPERANDS = ("NUMBER", "SPECIAL", "TEXT", "QUOTED")
 
 
@@ -235,11 +202,14 @@ class _Reader:
         start: int = token.start_pos
         prefix, dot, key = str(token).partition(".") if token.type == "FIELD" else ("attribute", "", str(token))
         place = start + len(prefix + dot) if dot else start
-        prefix, key = unquote(prefix), unquote(key)
-        kind = _PREFIXES.get(prefix)
+        prefix = unquote(prefix)
+        kind = PREFIXES.get(prefix)
         if kind is None or kind not in self._entity.kinds:
-            known = [_USUAL_PREFIX[each] for each in self._entity.kinds]
+            known = [USUAL_PREFIX[each] for each in self._entity.kinds]
             raise self._error(start, closest(f"{self._entity.name} field", prefix, known))
+        if kind == "metric":
+            return _metric(key), start
+        key = self._key(kind, key, place)
         if kind == "dataset" and key not in _DATASET_KEYS:
             raise self._error(place, closest("dataset field", key, _DATASET_KEYS))
         if kind == "attribute":
@@ -249,6 +219,13 @@ class _Reader:
                 raise self._error(place, self._unknown_attribute(key, bare=not dot))
             key = name
         return Field(kind, key), start
+
+    def _key(self, kind: Kind, text: str, place: int) -> str:
+        quoted = _QUOTED_KEY.match(text)
+        if quoted and quoted["part"]:
+            end = place + quoted.end("key")
+            raise self._error(end, f"only metrics have a {quoted['part']}, {USUAL_PREFIX[kind]} have one value.")
+        return unquote(text)
 
     def _condition(self, tree: Any, complement: bool) -> Compare:
         place, start = self.field(tree.children[0])
@@ -285,6 +262,8 @@ class _Reader:
         value = number_value(self._text, token)
         if not math.isfinite(value) and accepts != "metric":
             raise self._error(token.start_pos, f"only metrics can be {token}.")
+        if math.isnan(value) and place.part != "latest":
+            raise self._error(token.start_pos, f"the {place.part} of a metric is never nan.")
         if math.isnan(value) and op not in ("=", "!="):
             raise self._error(token.start_pos, "nan has no order; ask for = nan or != nan.")
         return value
@@ -292,12 +271,24 @@ class _Reader:
     def _unknown_attribute(self, name: str, *, bare: bool) -> str:
         reason = closest(f"{self._entity.name} attribute", name, self._entity.attributes)
         if bare:
-            keyed = [_USUAL_PREFIX[kind] for kind in ("metric", "param", "tag") if kind in self._entity.kinds]
+            keyed = [USUAL_PREFIX[kind] for kind in ("metric", "param", "tag") if kind in self._entity.kinds]
             reason += f" Keys stand after a prefix: {', '.join(f'{prefix}.{name}' for prefix in keyed)}."
         return reason
 
     def _error(self, position: int, reason: str) -> InvalidFilter:
         return InvalidFilter(self._text, position, reason)
+
+
+def _metric(text: str) -> Field:
+    """Read the key of a metric, and which of its values is meant."""
+    quoted = _QUOTED_KEY.match(text)
+    if quoted:
+        key, part = unquote(quoted["key"]), quoted["part"] or "latest"
+    else:
+        key, _, part = text.rpartition(".")
+        if not key or part not in _PARTS:
+            key, part = text, "latest"
+    return Field("metric", key, _PARTS[part](key))
 
 
 def _start(tree: Any) -> int:

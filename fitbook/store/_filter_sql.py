@@ -1,8 +1,8 @@
-"""Filter trees and orderings to SQLAlchemy, for SQLite, PostgreSQL and MySQL.
+"""Filter trees to SQLAlchemy, for SQLite, PostgreSQL and MySQL.
 
-Measured on SQLite with 20,000 runs: looking a key up for each run by the primary key costs 1 µs a run and stops when
-the page is full, so a condition on a key is an EXISTS. Collecting the runs from an index first is better only where
-the index leads to few rows, which is what asking a number to be equal to something does: that is an IN.
+A condition on a key is an EXISTS: looking a key up for each run by the primary key costs SQLite half a microsecond, and
+stops when the page is full. Collecting runs from an index first is better only where it leads to few of them, which
+`by_index` is for.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ import math
 import operator
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from fitbook.store import _tables as t
-from fitbook.store._filter import And, Compare, Entity, Field, Node, Order
-from fitbook.store._filter_dialects import ilike, json_text, like, matches, register_functions
-
-__all__ = ["order", "register_functions", "where"]
+from fitbook.store._filter import And, Compare, Entity, Node
+from fitbook.store._filter_dialects import ilike, json_text, like, matches
+from fitbook.store._filter_targets import Target, target_of
 
 Condition = sa.ColumnElement[bool]
 
 _DATASET_CONTEXT = "mlflow.data.context"
 # How metrics keep what is no ordinary number: see _tables.
 _LARGEST = sys.float_info.max
-_NAN, _PLUS_INFINITY, _MINUS_INFINITY, _MINUS_ZERO = 1, 2, 3, 4
+NAN, _PLUS_INFINITY, _MINUS_INFINITY, _MINUS_ZERO = 1, 2, 3, 4
+# The columns with the bounds of a metric.
+BOUNDS: Mapping[str, str] = {"min": "lowest", "max": "highest"}
 _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,
     ">": operator.gt,
@@ -35,9 +35,6 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
-# How a location under the store's root is written, so that the store can be moved.
-UNDER_ROOT = "./"
-
 _PATTERNS: Mapping[str, Callable[[Any, str], Condition]] = {"LIKE": like, "ILIKE": ilike, "RLIKE": matches}
 
 
@@ -59,94 +56,27 @@ def where(node: Node, entity: Entity, *, artifact_root: str = "") -> Condition:
     sqlalchemy.ColumnElement
         The condition, for `sqlalchemy.Select.where`.
     """
-    return _condition(node, _target(entity, artifact_root))[0]
+    return _condition(node, target_of(entity, artifact_root))[0]
 
 
-def order(
-    select: sa.Select[Any], orders: Sequence[Order], entity: Entity, *, artifact_root: str = ""
-) -> sa.Select[Any]:
-    """Order a selection from the entity's table; what lacks the key comes last, and NaN after the numbers.
-
-    Numbers among the values of a param come before the texts. Ties are broken by the start time, newest first, and the
-    id (runs), the id, newest first (experiments), the name (registered models), the name and the version, newest first
-    (model versions). Without orders the selection is returned as it is.
-    """
-    if not orders:
-        return select
-    target = _target(entity, artifact_root)
-    for each in orders:
-        select, fixed, terms = _terms(select, each.field, target)
-        select = select.order_by(*fixed, *(term if each.ascending else term.desc() for term in terms))
-    named = {each.field.key for each in orders if each.field.kind == "attribute"}
-    return select.order_by(*(term for name, term in target.ties if name not in named))
+def by_index(node: Compare) -> sa.Select[Any] | None:
+    """Ask for the numbers of the runs that satisfy a condition, where an index may lead to them; None without one."""
+    field, op, values = node.field, node.op, node.values
+    if node.complement or op == "!=" or op.startswith(("NOT ", "IS ")) or "LIKE" in op:
+        return None
+    if field.kind == "metric" and field.part == "latest":
+        return sa.select(t.metrics.c.run).where(t.metrics.c.key == field.key, metric(node, t.metrics))
+    if field.kind == "param" and (not isinstance(values[0], str) or None not in map(_reads_as, map(str, values))):
+        return sa.select(t.params.c.run).where(t.params.c.key == field.key, _param(op, values))
+    if field.kind == "attribute" and field.key in ("run_id", "parent_run_id"):
+        return sa.select(t.runs.c.id).where(_compared(t.runs.c[field.key], op, values))
+    if field.kind == "dataset" and field.key != "context":
+        used = sa.select(t.run_datasets.c.run).join(t.datasets, t.datasets.c.id == t.run_datasets.c.dataset)
+        return used.where(_compared(t.datasets.c[field.key], op, values))
+    return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """Where an entity's fields are found, and what breaks ties."""
-
-    key: sa.Column[int]
-    tags: sa.Table
-    attributes: Mapping[str, Any]
-    ties: tuple[tuple[str, Any], ...]
-
-    def table(self, kind: str) -> sa.Table:
-        """The table of a kind of field that has keys."""
-        return {"metric": t.metrics, "param": t.params}.get(kind, self.tags)
-
-    def row(self, table: sa.FromClause, key: str) -> Condition:
-        """The condition for the row of such a table that holds a key of what is searched."""
-        owner = next(iter(table.primary_key))
-        return sa.and_(owner == self.key, table.c.key == key)
-
-
-def _target(entity: Entity, artifact_root: str) -> _Target:
-    return {"run": _runs, "experiment": _experiments, "registered model": _models, "model version": _versions}[
-        entity.name
-    ](artifact_root)
-
-
-def _runs(artifact_root: str) -> _Target:
-    c, experiments = t.runs.c, t.experiments.alias()
-    # An alias, for the statement may have the experiments in its FROM clause.
-    own = sa.select(experiments.c.artifact_location).where(experiments.c.id == c.experiment).scalar_subquery()
-    general = sa.literal(f"{artifact_root}/").concat(sa.cast(c.experiment, sa.String(20)))
-    attributes: dict[str, Any] = {
-        name: c[name] for name in ("run_id", "status", "start_time", "end_time", "user_id", "lifecycle_stage")
-    }
-    attributes["run_name"], attributes["experiment_id"] = c.name, c.experiment
-    below = sa.literal(f"{artifact_root}/").concat(sa.func.substr(own, len(UNDER_ROOT) + 1))
-    folder = sa.case(
-        (own.startswith(UNDER_ROOT), below),
-        else_=sa.func.coalesce(sa.func.nullif(own, ""), general, type_=sa.Text()),
-    )
-    attributes["artifact_uri"] = folder.concat("/").concat(c.run_id).concat("/artifacts")
-    return _Target(c.id, t.tags, attributes, (("start_time", c.start_time.desc()), ("run_id", c.run_id)))
-
-
-def _experiments(_: str) -> _Target:
-    c = t.experiments.c
-    attributes = {name: c[name] for name in ("name", "creation_time", "last_update_time", "lifecycle_stage")}
-    attributes["experiment_id"] = c.id
-    return _Target(c.id, t.experiment_tags, attributes, (("experiment_id", c.id.desc()),))
-
-
-def _models(_: str) -> _Target:
-    c = t.registered_models.c
-    attributes = {name: c[name] for name in ("name", "creation_timestamp", "last_updated_timestamp")}
-    return _Target(c.id, t.registered_model_tags, attributes, (("name", c.name),))
-
-
-def _versions(_: str) -> _Target:
-    c, models = t.model_versions.c, t.registered_models.alias()
-    name = sa.select(models.c.name).where(models.c.id == c.model).scalar_subquery()
-    attributes: dict[str, Any] = {"name": name, "version_number": c.version, "source_path": c.source}
-    attributes |= {each: c[each] for each in ("run_id", "status", "creation_timestamp", "last_updated_timestamp")}
-    attributes["current_stage"] = c.stage
-    return _Target(c.id, t.model_version_tags, attributes, (("name", name), ("version_number", c.version.desc())))
-
-
-def _condition(node: Node, target: _Target) -> tuple[Condition, int]:
+def _condition(node: Node, target: Target) -> tuple[Condition, int]:
     """Make the condition of a node; return it and the node's height."""
     if isinstance(node, Compare):
         holds = _leaf(node, target)
@@ -158,7 +88,7 @@ def _condition(node: Node, target: _Target) -> tuple[Condition, int]:
     return combine(*(part for part, _ in parts)), parts[0][1] + 1
 
 
-def _leaf(node: Compare, target: _Target) -> Condition:
+def _leaf(node: Compare, target: Target) -> Condition:
     field, op, values = node.field, node.op, node.values
     if field.kind == "attribute":
         column = target.attributes[field.key]
@@ -172,15 +102,7 @@ def _leaf(node: Compare, target: _Target) -> Condition:
         used = sa.exists().where(t.run_datasets.c.run == target.key, t.run_datasets.c.dataset == t.datasets.c.id)
         return used.where(_compared(_dataset_column(field.key), op, values))
     table = target.table(field.kind)
-    if table is t.metrics:
-        holds, few = _metric(op, values)
-    elif table is t.params:
-        holds, few = _param(op, values)
-    else:
-        holds, few = _compared(table.c.value, op, values), False
-    if few:
-        return target.key.in_(sa.select(next(iter(table.primary_key))).where(table.c.key == field.key, holds))
-    return sa.exists().where(target.row(table, field.key), holds)
+    return sa.exists().where(target.row(table, field.key), _content(node, table))
 
 
 def _may_be_null(column: Any) -> bool:
@@ -208,22 +130,27 @@ def _compared(column: Any, op: str, values: Sequence[str | float]) -> Condition:
     return _OPERATORS[op](column, values[0])  # type: ignore[no-any-return]
 
 
-def _param(op: str, values: Sequence[Any]) -> tuple[Condition, bool]:
-    """Compare a param with numbers as a number, with text as text; also say whether an index leads to few rows."""
+def _content(node: Compare, table: Any) -> Condition:
+    """The condition on the row that holds the key."""
+    field, op, values = node.field, node.op, node.values
+    if field.kind == "metric":
+        return metric(node, table)
+    return _param(op, values) if field.kind == "param" else _compared(table.c.value, op, values)
+
+
+def _param(op: str, values: Sequence[Any]) -> Condition:
+    """Compare a param with numbers as a number, with text as text."""
     number, text = t.params.c.number, t.params.c.value
-    equal = op in ("=", "IN")
     if not values or isinstance(values[0], str):
         holds = _compared(text, op, values)
-        numbers = [_reads_as(value) for value in values] if equal else []
+        numbers = [_reads_as(value) for value in values] if op in ("=", "IN") else [None]
         # The same text is the same number, and numbers have an index.
-        if equal and None not in numbers:
-            return sa.and_(number.in_(numbers), holds), True
-        return holds, False
+        return holds if None in numbers else sa.and_(number.in_(numbers), holds)
     holds = _compared(number, op, [float(value) for value in values])
     if op == "!=" or op.startswith("NOT "):
         # A text is not equal to any number.
         holds = sa.or_(number.is_(None), holds)
-    return holds, equal
+    return holds
 
 
 def _reads_as(text: str) -> float | None:
@@ -234,62 +161,47 @@ def _reads_as(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _metric(op: str, values: Sequence[Any]) -> tuple[Condition, bool]:
-    """Compare a metric, and say whether an index leads to few rows; NaN is neither equal to, above nor below a number."""
-    special = t.metrics.c.special
-    numbers = [float(value) for value in values]
+def metric(node: Compare, table: Any) -> Condition:
+    """Make the condition that a row of the metrics, or of an alias of theirs, satisfies a comparison."""
+    c, op, numbers = table.c, node.op, [float(value) for value in node.values]
+    if node.field.part != "latest":
+        # An infinity is kept as the largest float here.
+        bound = BOUNDS[node.field.part]
+        return _compared(c[bound], op, [max(-_LARGEST, min(number, _LARGEST)) for number in numbers])
     if op == "IS NOT NULL":
-        return sa.true(), False
+        return sa.true()
     if op in ("=", "IN"):
-        return sa.or_(*_equal(numbers)), True
+        return sa.or_(*_equal(c, numbers))
     if op in ("!=", "NOT IN"):
-        return sa.not_(sa.or_(*_equal(numbers))), False
+        return sa.not_(sa.or_(*_equal(c, numbers)))
     if op.endswith("BETWEEN"):
-        between = sa.and_(_ordered(">=", numbers[0]), _ordered("<=", numbers[1]))
-        return sa.and_(special != _NAN, between if op == "BETWEEN" else sa.not_(between)), False
-    return sa.and_(special != _NAN, _ordered(op, numbers[0])), False
+        between = sa.and_(_ordered(c, ">=", numbers[0]), _ordered(c, "<=", numbers[1]))
+        return sa.and_(c.special != NAN, between if op == "BETWEEN" else sa.not_(between))
+    return sa.and_(c.special != NAN, _ordered(c, op, numbers[0]))
 
 
-def _equal(numbers: Sequence[float]) -> list[Condition]:
-    value, special = t.metrics.c.value, t.metrics.c.special
+def _equal(c: Any, numbers: Sequence[float]) -> list[Condition]:
+    value, special = c.value, c.special
     ordinary = [number for number in numbers if math.isfinite(number)]
     found = [sa.and_(value.in_(ordinary), special.in_((0, _MINUS_ZERO)))] if ordinary else []
     for number in numbers:
         if math.isnan(number):
-            found.append(sa.and_(value == 0.0, special == _NAN))
+            found.append(sa.and_(value == 0.0, special == NAN))
         elif math.isinf(number):
             sign = _PLUS_INFINITY if number > 0 else _MINUS_INFINITY
             found.append(sa.and_(value == math.copysign(_LARGEST, number), special == sign))
     return found
 
 
-def _ordered(op: str, number: float) -> Condition:
-    value: sa.ColumnElement[float] = t.metrics.c.value
+def _ordered(c: Any, op: str, number: float) -> Condition:
     if abs(number) < _LARGEST:
-        return _OPERATORS[op](value, number)  # type: ignore[no-any-return]
+        return _OPERATORS[op](c.value, number)  # type: ignore[no-any-return]
     # An infinity has the value of the largest float, and stands beyond it.
-    bound, beyond = math.copysign(_LARGEST, number), math.copysign(1, number) if math.isinf(number) else 0
-    same = sa.and_(value == bound, _OPERATORS[op](_beyond(t.metrics), beyond))
-    return sa.or_(_OPERATORS[op[0]](value, bound), same)
+    bound, further = math.copysign(_LARGEST, number), math.copysign(1, number) if math.isinf(number) else 0
+    same = sa.and_(c.value == bound, _OPERATORS[op](beyond(c), further))
+    return sa.or_(_OPERATORS[op[0]](c.value, bound), same)
 
 
-def _beyond(metrics: sa.FromClause) -> sa.ColumnElement[int]:
-    special = metrics.c.special
-    return sa.case((special == _PLUS_INFINITY, 1), (special == _MINUS_INFINITY, -1), else_=0)
-
-
-def _terms(select: sa.Select[Any], field: Field, target: _Target) -> tuple[sa.Select[Any], list[Any], list[Any]]:
-    """Join what an ordering needs; return terms that are the same for both directions, and those that turn."""
-    if field.kind == "attribute":
-        column = target.attributes[field.key]
-        return select, [sa.case((column.is_(None), 1), else_=0)] if _may_be_null(column) else [], [column]
-    table = target.table(field.kind).alias()
-    owner = next(iter(table.primary_key))
-    select = select.outerjoin(table, target.row(table, field.key))
-    missing = (owner.is_(None), 2)
-    if field.kind == "metric":
-        fixed = sa.case(missing, (table.c.special == _NAN, 1), else_=0)
-        return select, [fixed], [table.c.value, _beyond(table)]
-    if field.kind == "param":
-        return select, [sa.case(missing, (table.c.number.is_(None), 1), else_=0)], [table.c.number, table.c.value]
-    return select, [sa.case(missing, else_=0)], [table.c.value]
+def beyond(c: Any) -> sa.ColumnElement[int]:
+    """Tell infinities (1 and -1) from the largest floats (0), whose value they are kept with."""
+    return sa.case((c.special == _PLUS_INFINITY, 1), (c.special == _MINUS_INFINITY, -1), else_=0)

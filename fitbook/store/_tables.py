@@ -7,6 +7,8 @@ and ``value`` then holds what it sorts as. Texts are of unbounded length, so no 
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -29,6 +31,11 @@ metadata = MetaData()
 # SQLite only auto-numbers INTEGER primary keys; the others want 64 bits.
 _Id = BigInteger().with_variant(Integer, "sqlite")
 _Double = Float(53)
+
+
+# SQLite keeps the rows of what a run holds in the tree of the primary key, as MySQL does: looking one up is one way down
+# a tree rather than two, an index leads to the run without the row, and a third of the file is saved.
+_CLUSTERED: dict[str, Any] = {"sqlite_with_rowid": False}
 
 
 def _run_key() -> Column[int]:
@@ -86,6 +93,7 @@ params = Table(
     Column("value", Exact, nullable=False),
     Column("number", _Double),
     Index("ix_params_number", "key", "number"),
+    **_CLUSTERED,
 )
 
 tags = Table(
@@ -94,6 +102,7 @@ tags = Table(
     _run_key(),
     Column("key", Exact(250), primary_key=True),
     Column("value", Exact, nullable=False),
+    **_CLUSTERED,
 )
 
 # Every correction of a parameter that was written already: the old values are never lost.
@@ -124,7 +133,8 @@ metrics = Table(
     Column("timestamp", BigInteger, nullable=False),
     Column("lowest", _Double),
     Column("highest", _Double),
-    Index("ix_metrics_value", "key", "value"),
+    Index("ix_metrics_value", "key", "value", "special"),
+    **_CLUSTERED,
 )
 
 metric_points = Table(
@@ -160,6 +170,7 @@ run_datasets = Table(
     _run_key(),
     Column("dataset", _Id, ForeignKey("datasets.id"), primary_key=True),
     Column("tags", Exact, nullable=False),
+    Index("ix_run_datasets_dataset", "dataset"),
 )
 
 logged_models = Table(

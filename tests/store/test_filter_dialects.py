@@ -11,13 +11,14 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from fitbook.store import _tables as t
 from fitbook.store._filter import RUNS, parse, parse_order
 from fitbook.store._filter_dialects import ilike, json_text, like, matches, register_functions
-from fitbook.store._filter_sql import order, where
+from fitbook.store._filter_order import order
+from fitbook.store._filter_sql import where
 
 SPELLINGS = {
     sqlite: ["(c GLOB ?)", "(fitbook_lower(c) GLOB ?)", "(c REGEXP ?)"],
     postgresql: [
         "(c LIKE %(x)s::VARCHAR ESCAPE '')",
-        "(lower(c) LIKE %(x)s::VARCHAR ESCAPE '')",
+        "(lower(c COLLATE \"und-x-icu\") LIKE %(x)s::VARCHAR ESCAPE '')",
         "(c ~ %(x)s::VARCHAR)",
     ],
     mysql: [
@@ -40,7 +41,7 @@ def test_patterns(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("sqlite", "JSON_EXTRACT(c,"), ("postgresql", "CAST(c AS JSON) ->>"), ("mysql", "JSON_EXTRACT(c,")],
+    [("sqlite", "json_extract(c,"), ("postgresql", "CAST(c AS JSON) ->>"), ("mysql", "json_unquote(json_extract(c,")],
 )
 def test_json(name: str, expected: str) -> None:
     module = {"sqlite": sqlite, "postgresql": postgresql, "mysql": mysql}[name]

@@ -1,4 +1,4 @@
-"""Filters and orderings run on SQLite, against the same questions asked in plain Python."""
+"""Filters and orderings run on every database, against the same questions asked in plain Python."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fitbook.store import _tables as t
+from fitbook.store._engines import make_engine
 from fitbook.store._filter import (
     EXPERIMENTS,
     MAX_ORDERS,
@@ -26,7 +27,9 @@ from fitbook.store._filter import (
     parse,
     parse_order,
 )
-from fitbook.store._filter_sql import order, register_functions, where
+from fitbook.store._filter_dialects import register_functions
+from fitbook.store._filter_order import order
+from fitbook.store._filter_sql import where
 
 LARGEST = sys.float_info.max
 METRICS = (0.0, -0.0, 1.0, 1.5, -2.0, 1e300, LARGEST, -LARGEST, math.inf, -math.inf, math.nan)
@@ -85,9 +88,30 @@ class Question:
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[sa.Engine]:
+def sqlite() -> Iterator[sa.Engine]:
     engine = sa.create_engine("sqlite://", poolclass=sa.pool.StaticPool)
     sa.event.listen(engine, "connect", lambda connection, _: register_functions(connection))
+    t.metadata.create_all(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="module", params=["postgresql", "mariadb"])
+def server(request: pytest.FixtureRequest) -> Iterator[sa.Engine]:
+    with request.getfixturevalue(f"{request.param}_server").database() as url:
+        engine = make_engine(sa.make_url(url))
+        t.metadata.create_all(engine)
+        yield engine
+        engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def engine(request: pytest.FixtureRequest) -> Iterator[sa.Engine]:
+    """An empty database of each kind; nothing that a test writes is committed."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("sqlite")
+        return
+    engine = make_engine(sa.make_url(request.getfixturevalue(request.param)))
     t.metadata.create_all(engine)
     yield engine
     engine.dispose()
@@ -305,7 +329,17 @@ QUESTIONS = st.lists(st.recursive(conditions(), _joined, max_leaves=8), min_size
 
 @settings(max_examples=300, deadline=None)
 @given(records=RECORDS, questions=QUESTIONS)
-def test_filters_find_what_python_finds(engine: sa.Engine, records: list[Record], questions: list[Question]) -> None:
+def test_filters_find_what_python_finds(sqlite: sa.Engine, records: list[Record], questions: list[Question]) -> None:
+    _compare(sqlite, records, questions)
+
+
+@settings(max_examples=60, deadline=None)
+@given(records=RECORDS, questions=QUESTIONS)
+def test_filters_find_it_on_servers_too(server: sa.Engine, records: list[Record], questions: list[Question]) -> None:
+    _compare(server, records, questions)
+
+
+def _compare(engine: sa.Engine, records: list[Record], questions: list[Question]) -> None:
     with engine.connect() as connection:
         _fill(connection, records)
         for question in questions:
@@ -346,8 +380,20 @@ CLAUSES = st.tuples(
 @settings(max_examples=200, deadline=None)
 @given(records=RECORDS, clauses=st.lists(CLAUSES, min_size=1, max_size=4))
 def test_orderings_are_those_of_python(
-    engine: sa.Engine, records: list[Record], clauses: list[tuple[tuple[str, str], str]]
+    sqlite: sa.Engine, records: list[Record], clauses: list[tuple[tuple[str, str], str]]
 ) -> None:
+    _compare_order(sqlite, records, clauses)
+
+
+@settings(max_examples=40, deadline=None)
+@given(records=RECORDS, clauses=st.lists(CLAUSES, min_size=1, max_size=4))
+def test_orderings_are_those_of_python_on_servers_too(
+    server: sa.Engine, records: list[Record], clauses: list[tuple[tuple[str, str], str]]
+) -> None:
+    _compare_order(server, records, clauses)
+
+
+def _compare_order(engine: sa.Engine, records: list[Record], clauses: list[tuple[tuple[str, str], str]]) -> None:
     expected = sorted(records, key=lambda r: (-r.start_time, r.run_id))
     for clause, direction in reversed(clauses):
         kind, value = _sort_key(clause)
@@ -482,8 +528,8 @@ FORKED = f"({_chain(60, LEFT)}) AND ({_chain(60, RIGHT)})"
     ],
     ids=["deep", "not deep", "forked", "wide", "wide datasets", "many values", "long pattern"],
 )
-def test_whatever_is_read_can_be_run(engine: sa.Engine, text: str) -> None:
-    with engine.connect() as connection:
+def test_whatever_is_read_can_be_run(sqlite: sa.Engine, text: str) -> None:
+    with sqlite.connect() as connection:
         _fill(connection, [Record("a", "x", 1, None)])
         _found(connection, text)
         clauses = [f"metrics.m{i}" for i in range(MAX_ORDERS)]
@@ -504,14 +550,14 @@ def test_whatever_is_read_can_be_run(engine: sa.Engine, text: str) -> None:
         "run_id = 'x'",
     ],
 )
-def test_no_table_is_read_from_end_to_end(engine: sa.Engine, text: str) -> None:
+def test_no_table_is_read_from_end_to_end(sqlite: sa.Engine, text: str) -> None:
     node = parse(text, RUNS)
     assert node is not None
     newest = sa.select(t.runs.c.id).where(
         t.runs.c.experiment == 1, t.runs.c.lifecycle_stage == "active", where(node, RUNS)
     )
     selection = order(newest, parse_order(["metrics.a DESC"], RUNS), RUNS).limit(100)
-    sql = selection.compile(engine, compile_kwargs={"literal_binds": True})
-    with engine.connect() as connection:
+    sql = selection.compile(sqlite, compile_kwargs={"literal_binds": True})
+    with sqlite.connect() as connection:
         steps = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")]
     assert not [step for step in steps if step.startswith("SCAN")], steps

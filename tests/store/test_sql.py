@@ -163,7 +163,7 @@ def test_a_search_takes_as_many_statements_for_forty_runs_as_for_one(store: SqlS
     store.create_runs([draft(n, params={"p": "1"}) for n in range(40)])
     statements.clear()
     assert len(store.search_runs(["0"])) == 41
-    assert len(statements) == one <= 7
+    assert len(statements) == one <= 8
 
 
 def test_a_failed_write_leaves_nothing(store: SqlStore) -> None:

@@ -15,7 +15,7 @@ from fitbook.errors import NotFound, WrongState
 from fitbook.store import _tables as t
 from fitbook.store._base import Store
 from fitbook.store._database import Database
-from fitbook.store._filter_sql import UNDER_ROOT
+from fitbook.store._filter_targets import UNDER_ROOT
 
 T = TypeVar("T")
 

@@ -33,6 +33,13 @@ class SqlReading(SqlLeases):
         with self.database.read() as connection:
             return run_ids(connection, id_prefix, limit)
 
+    def _load_numbers(self, connection: Connection, numbers: Sequence[int], dead: Mapping[int, Ended]) -> list[Run]:
+        """Load runs by the numbers that they have inside, in their order."""
+        found: dict[int, Row[Any]] = {}
+        for chunk in chunks(numbers):
+            found.update((row.id, row) for row in connection.execute(select_runs().where(t.runs.c.id.in_(chunk))))
+        return self._load(connection, [found[number] for number in numbers], dead)
+
     def _load(
         self, connection: Connection, rows: Sequence[Row[Any]], dead: Mapping[int, Ended], *, inputs: bool = False
     ) -> list[Run]:

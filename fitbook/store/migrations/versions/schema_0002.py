@@ -51,9 +51,15 @@ def upgrade() -> None:
     _add_columns("metrics", sa.Column("lowest", _Double), sa.Column("highest", _Double))
     _add_index("ix_runs_parent", "runs", "parent_run_id")
     _add_index("ix_runs_lease", "runs", "lease_until")
+    _add_index("ix_run_datasets_dataset", "run_datasets", "dataset")
     _add_tables()
     _fill_bounds()
     _fill_parents()
+    _widen_index_of_metrics()
+    if op.get_bind().dialect.name == "sqlite":
+        _cluster("params", sa.Index("ix_params_number", "key", "number"))
+        _cluster("tags")
+        _cluster("metrics", sa.Index("ix_metrics_value", "key", "value", "special"))
 
 
 def _exact(length: int = 0) -> sa.types.TypeEngine[str]:
@@ -133,3 +139,28 @@ def _fill_parents() -> None:
     if rows:
         change = runs.update().where(runs.c.id == sa.bindparam("child")).values(parent_run_id=sa.bindparam("parent"))
         connection.execute(change, rows)
+
+
+def _widen_index_of_metrics() -> None:
+    found = {index["name"]: index["column_names"] for index in sa.inspect(op.get_bind()).get_indexes("metrics")}
+    if found.get("ix_metrics_value") == ["key", "value"]:
+        op.drop_index("ix_metrics_value", "metrics")
+    _add_index("ix_metrics_value", "metrics", "key", "value", "special")
+
+
+def _cluster(name: str, *indices: sa.Index) -> None:
+    """Move a table of SQLite's to the tree of its primary key."""
+    old = sa.Table(name, sa.MetaData(), autoload_with=op.get_bind(), resolve_fks=False)
+    columns = [column.name for column in old.columns]
+    copies = [
+        sa.Column(c.name, c.type, primary_key=c.primary_key, nullable=c.nullable, server_default=c.server_default)
+        for c in old.columns
+    ]
+    owner = sa.ForeignKeyConstraint(["run"], ["runs.id"], ondelete="CASCADE")
+    op.create_table(f"{name}_clustered", *copies, owner, sqlite_with_rowid=False)
+    new = sa.table(f"{name}_clustered", *map(sa.column, columns))
+    op.execute(new.insert().from_select(columns, sa.select(old).order_by(old.c.run, old.c.key)))
+    op.drop_table(name)
+    op.rename_table(f"{name}_clustered", name)
+    for index in indices:
+        op.create_index(index.name, name, [str(expression) for expression in index.expressions])
