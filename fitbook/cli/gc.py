@@ -13,12 +13,13 @@ from fitbook.cli._output import emit_json, printable, size, table
 from fitbook.cli._record import every_experiment, find_run, short
 from fitbook.entities import Experiment, LifecycleStage
 from fitbook.errors import InvalidValue, NotFound, StoreUnavailable, WrongState
-from fitbook.store import SqlStore, open_store
+from fitbook.store import SqlStore, open_store, patience
 from fitbook.store._sqlite_file import give_back_space
 from fitbook.store._urls import sqlite_file
 from fitbook.tracking import get_tracking_uri
 
 _MOST_SHOWN = 20
+_PATIENCE = 2.0  # seconds to wait until nobody uses the database, to make it smaller
 
 
 @click.command()
@@ -154,6 +155,7 @@ def _give_back(store: SqlStore) -> tuple[int, list[str]]:
         return 0, []
     store.close()
     try:
-        return give_back_space(file), []
+        with patience(_PATIENCE):
+            return give_back_space(file), []
     except StoreUnavailable as error:
         return 0, [str(error)]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from fitbook import settings
 from fitbook.artifacts import LocalArtifacts
 from fitbook.cli._collect import parse_age
 from fitbook.cli.main import main
@@ -201,14 +202,35 @@ def test_what_was_interrupted_is_ended_by_the_next(
         done.append(path)
         delete(self, path)
 
-    monkeypatch.setattr(LocalArtifacts, "delete", interrupted)
-    fitbook("gc", "--yes", expect=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalArtifacts, "delete", interrupted)
+        fitbook("gc", "--yes", expect=1)
     assert len(everything(uri)["files"]) == 4
     assert [store.find_runs(run_id) for run_id in runs] == [[run_id] for run_id in runs]
-    monkeypatch.undo()
     fitbook("gc", "--yes")
     assert everything(uri)["files"] == {}
     assert [store.find_runs(run_id) for run_id in runs] == [[]] * 4
+
+
+def test_what_was_interrupted_between_files_and_rows_is_ended_by_the_next(
+    fitbook: Gc, store: SqlStore, uri: str, run: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = store.create_experiment("gone")
+    store.create_experiment("newer")
+    gone = run(1, experiment_id=experiment)
+    store.delete_experiment(experiment)
+
+    def interrupted(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    for method in ("purge_runs", "purge_experiments"):
+        with monkeypatch.context() as patch:
+            patch.setattr(SqlStore, method, interrupted)
+            fitbook("gc", "--yes", expect=1)
+        assert everything(uri)["files"] == {}
+        assert store.find_runs(gone) == ([gone] if method == "purge_runs" else [])
+    fitbook("gc", "--yes")
+    assert store.get_experiment_by_name("gone") is None
 
 
 def test_files_that_can_not_be_deleted_keep_their_run(
@@ -312,13 +334,27 @@ def test_the_database_gets_smaller(fitbook: Gc, store: SqlStore, uri: str, draft
     assert Path(uri, "fitbook.db").stat().st_size < before / 5
 
 
-def test_a_database_that_others_use_stays_as_large(
+def test_a_database_that_others_read_just_now_stays_as_large(
     fitbook: Gc, store: SqlStore, uri: str, run: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone = run(1, params={"p": "x" * 100_000})
+    monkeypatch.setenv(settings.SQLITE_TIMEOUT.name, "0.1")
     reader = sqlite3.connect(f"{uri}/fitbook.db", isolation_level=None)
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM runs").fetchone()
-    fitbook("gc", "--yes")
+    said = fitbook("gc", "--yes").stdout
+    assert said.endswith("Deleted.\n")
     assert store.find_runs(gone) == []
     reader.close()
+
+
+def test_a_database_that_can_not_be_made_smaller(
+    fitbook: Gc, store: SqlStore, run: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(file: Path) -> int:
+        raise StoreUnavailable("it can't be given back yet")
+
+    gone = run(1)
+    monkeypatch.setattr("fitbook.cli.gc.give_back_space", refuse)
+    assert "! it can't be given back yet" in fitbook("gc", "--yes").stderr
+    assert store.find_runs(gone) == []
