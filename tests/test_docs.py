@@ -67,7 +67,7 @@ def test_every_command_is_documented(command: str) -> None:
 
 def test_commands_that_are_documented_exist() -> None:
     blocks = "\n".join(re.findall(r"^```bash\n(.*?)^```", TEXT, re.M | re.S))
-    shown = set(re.findall(r"^fitbook (?:runs |models |db )?[a-z]+", blocks, re.M))
+    shown = set(re.findall(r"^fitbook (?:runs |models |db |import )?[a-z]+", blocks, re.M))
     assert shown
     assert shown <= set(commands(main))
 
