@@ -26,11 +26,17 @@ from typing import Any
 # Beside this file lie modules with everyday names: only the folder above may be searched for imports.
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from benchmarks import api, fits, process, searches  # noqa: E402
+from benchmarks import api, fits, process, searches, store_writes  # noqa: E402
 from benchmarks.measure import Effort  # noqa: E402
 from benchmarks.tools import NAMES, Tool, environment  # noqa: E402
 
-GROUPS = {"fits": fits.CASES, "searches": searches.CASES, "process": process.CASES, "api": api.CASES}
+GROUPS = {
+    "fits": fits.CASES,
+    "searches": searches.CASES,
+    "process": process.CASES,
+    "store": store_writes.CASES,
+    "api": api.CASES,
+}
 PACKAGES = ("scikit-learn", "numpy", "pandas", "joblib", "matplotlib", "SQLAlchemy")
 
 
