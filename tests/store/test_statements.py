@@ -57,7 +57,7 @@ MORE: dict[str, tuple[Callable[[ActiveRun], Any], int]] = {
     "log_batch with a data set": (lambda run: run.log_batch(datasets=[DatasetInput(Dataset("d", "1"))]), 5),
     "create_runs": (lambda run: run.backend.store.create_runs([_full(n) for n in range(100)]), 7),
     "read": (lambda run: run.read(), 6),
-    "search_runs": (lambda run: fitbook.MlflowClient().search_runs(["0"], max_results=100), 5),
+    "search_runs": (lambda run: fitbook.MlflowClient().search_runs(["0"], max_results=100), 6),
 }
 
 
