@@ -78,7 +78,8 @@ runs = Table(
     Column("deleted_time", BigInteger),
     # What the tag mlflow.parentRunId says: an id rather than a key, for the parent may come later, or never.
     Column("parent_run_id", Exact(32)),
-    # Until when the run's process has promised to be alive, by the database's clock; none once somebody has ended it.
+    # Until when the run's process has promised to be alive, by the database's clock. None once somebody has ended it, and
+    # 0 once it was ended because this moment had passed.
     Column("lease_until", BigInteger),
     Index("ix_runs_newest", "experiment", "lifecycle_stage", "start_time", "id"),
     Index("ix_runs_parent", "parent_run_id"),
