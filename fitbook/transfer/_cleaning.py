@@ -33,7 +33,7 @@ def cleaned(draft: RunDraft, problems: list[Problem]) -> RunDraft:
     name = _UNPRINTABLE.sub(" ", draft.run_name).strip()[: _validate.MAX_NAME] or draft.run_id[:8]
     if draft.run_name and name != draft.run_name:
         say("run name", draft.run_name, f"kept as {name!r}")
-    keys = {key: _key("metric", key, (m.key for m in draft.metrics), say) for key in {m.key for m in draft.metrics}}
+    keys = _new_keys("metric", (metric.key for metric in draft.metrics), say)
     tags = _clean_texts("tag", draft.tags, say)
     if RUN_NAME_TAG in tags:
         tags[RUN_NAME_TAG] = name
@@ -62,7 +62,7 @@ class _Sayer:
 
 
 def _clean_texts(kind: str, values: Mapping[str, str], say: Callable[[str, str, str], None]) -> dict[str, str]:
-    keys = {key: _key(kind, key, values, say) for key in values}
+    keys = _new_keys(kind, values, say)
     found = {new: _validate.safe_text(values[key]) for key, new in keys.items() if new is not None}
     for key, new in keys.items():
         if new is not None and found[new] != values[key]:
@@ -70,16 +70,28 @@ def _clean_texts(kind: str, values: Mapping[str, str], say: Callable[[str, str, 
     return found
 
 
-def _key(kind: str, key: str, others: Iterable[str], say: Callable[[str, str, str], None]) -> str | None:
+def _new_keys(kind: str, keys: Iterable[str], say: Callable[[str, str, str], None]) -> dict[str, str | None]:
+    """What each key becomes: itself if it is allowed, else one that is, if no other key is or becomes the same."""
+    keys = list(dict.fromkeys(keys))
+    found: dict[str, str | None] = {key: _allowed(kind, key) for key in keys}
+    used = {new for new in found.values() if new is not None}
+    for key in keys:
+        if found[key] is None:
+            safe = _validate.safe_key(key)
+            if safe in used:
+                say(kind, key, f"not taken: the key is not allowed, and {safe[:60]!r} is there too")
+            else:
+                say(kind, key, f"kept as {safe[:60]!r}")
+                found[key] = safe
+                used.add(safe)
+    return found
+
+
+def _allowed(kind: str, key: str) -> str | None:
     try:
         return _validate.key(kind, key)
     except InvalidValue:
-        safe = _validate.safe_key(key)
-    if safe in set(others):
-        say(kind, key, f"not taken: the key is not allowed, and {safe!r} is there too")
         return None
-    say(kind, key, f"kept as {safe[:60]!r}")
-    return safe
 
 
 def _clean_dataset(data: Dataset, say: Callable[[str, str, str], None]) -> Dataset:
