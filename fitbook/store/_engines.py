@@ -30,6 +30,7 @@ from sqlalchemy.pool import StaticPool
 from fitbook import settings
 from fitbook.errors import StoreUnavailable
 from fitbook.store._filter_dialects import register_functions
+from fitbook.store._types import exact_collation
 from fitbook.store._urls import no_url, sqlite_file
 
 # Not the module's functions: they would advance the random numbers of the program.
@@ -177,7 +178,8 @@ def _prepare_postgresql(engine: Engine) -> None:
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, record: Any) -> None:
-        _execute(connection, f"SET lock_timeout = {_milliseconds()}")
+        # Compiling a search to machine code takes longer than any of ours runs.
+        _execute(connection, f"SET lock_timeout = {_milliseconds()}", "SET jit = off")
         connection.commit()
 
     @event.listens_for(engine, "begin")
@@ -218,7 +220,7 @@ def _prepare_mysql(engine: Engine) -> None:
             "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION'",
             # A clock of local time has an hour that comes twice.
             "SET SESSION time_zone = '+00:00'",
-            "SET NAMES utf8mb4 COLLATE utf8mb4_bin",
+            f"SET NAMES utf8mb4 COLLATE {exact_collation(engine.dialect)}",
             "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
             f"SET SESSION innodb_lock_wait_timeout = {_whole_seconds()}",
         )

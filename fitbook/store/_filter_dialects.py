@@ -12,6 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from fitbook.store._types import exact_collation
+
 _GLOB = str.maketrans({"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"})
 
 
@@ -39,11 +41,11 @@ class _Regex(FunctionElement[bool]):
     inherit_cache = True
 
 
-class _FromJson(FunctionElement[Any]):
-    """A column of text, taken as JSON."""
+class _JsonText(FunctionElement[str]):
+    """The text under a key of a JSON object; the second clause is the key as a path, the third the key alone."""
 
-    name = "fitbook_json"
-    type = sa.JSON()
+    name = "fitbook_json_text"
+    type = sa.String()
     inherit_cache = True
 
 
@@ -65,7 +67,7 @@ def matches(column: sa.ColumnElement[str], pattern: str) -> sa.ColumnElement[boo
 
 def json_text(column: sa.ColumnElement[str], key: str) -> sa.ColumnElement[str]:
     """The text that a JSON object in a column of text holds under a key; NULL if it does not."""
-    return _FromJson(column)[key].as_string()  # type: ignore[no-any-return]
+    return _JsonText(column, sa.literal(f'$."{key}"'), sa.literal(key))
 
 
 def register_functions(connection: Any) -> None:
@@ -84,24 +86,25 @@ def _lower(value: object) -> str | None:
 
 
 # By the name of SQLAlchemy's dialect; "default" is PostgreSQL's, where it has no entry.
-_MYSQL = {
+_MYSQL: dict[type[FunctionElement[Any]], str] = {
     _Like: "({0} LIKE {1} COLLATE utf8mb4_bin ESCAPE '')",
     _FoldedLike: "(lower({0}) LIKE {1} COLLATE utf8mb4_bin ESCAPE '')",
     _Regex: "({0} COLLATE utf8mb4_bin REGEXP {1})",
-    _FromJson: "{0}",
+    _JsonText: "(json_unquote(json_extract({0}, {1})) COLLATE {collation})",
 }
 _SPELLINGS: dict[str, dict[type[FunctionElement[Any]], str]] = {
     "default": {
         _Like: "({0} LIKE {1} ESCAPE '')",
-        _FoldedLike: "(lower({0}) LIKE {1} ESCAPE '')",
+        # Without the rules of a language, PostgreSQL's lower() knows ASCII only.
+        _FoldedLike: "(lower({0} COLLATE \"und-x-icu\") LIKE {1} ESCAPE '')",
         _Regex: "({0} ~ {1})",
-        _FromJson: "CAST({0} AS JSON)",
+        _JsonText: "(CAST({0} AS JSON) ->> {2})",
     },
     "sqlite": {
         _Like: "({0} GLOB {2})",
         _FoldedLike: "(fitbook_lower({0}) GLOB {2})",
         _Regex: "({0} REGEXP {1})",
-        _FromJson: "{0}",
+        _JsonText: "json_extract({0}, {1})",
     },
     "mysql": _MYSQL,
     "mariadb": _MYSQL,
@@ -111,8 +114,11 @@ _SPELLINGS: dict[str, dict[type[FunctionElement[Any]], str]] = {
 @compiles(_Like)
 @compiles(_FoldedLike)
 @compiles(_Regex)
-@compiles(_FromJson)
+@compiles(_JsonText)
 def _spelled(element: Any, compiler: Any, **kwargs: Any) -> str:
     spelling = _SPELLINGS.get(compiler.dialect.name, _SPELLINGS["default"])[type(element)]
     needed = [clause if f"{{{place}}}" in spelling else None for place, clause in enumerate(element.clauses)]
-    return spelling.format(*(compiler.process(clause, **kwargs) if clause is not None else "" for clause in needed))
+    collation = exact_collation(compiler.dialect) if "{collation}" in spelling else ""
+    return spelling.format(
+        *(compiler.process(clause, **kwargs) if clause is not None else "" for clause in needed), collation=collation
+    )

@@ -96,6 +96,8 @@ def _leaf(node: Compare, target: Target) -> Condition:
             # PostgreSQL takes operands as what the column is: fractions and more than 32 bits have to be allowed.
             whole = all(isinstance(value, int) for value in values)
             column = sa.type_coerce(column, sa.BigInteger() if whole else sa.Float(53))
+            # One whole number among them would be taken for what all are.
+            values = values if whole else tuple(map(float, values))
         holds = _compared(column, op, values)
         return sa.and_(column.is_not(None), holds) if _may_be_null(target.attributes[field.key]) else holds
     if field.kind == "dataset":

@@ -36,6 +36,10 @@ class Exact(TypeDecorator[str]):
         kind = sa.String if self.length else sa.Text
         return dialect.type_descriptor(kind(most, collation=collation))  # type: ignore[no-any-return]
 
+    def coerce_compared_value(self, op: Any, value: Any) -> TypeEngine[Any]:
+        # What is compared takes the column's collation; PostgreSQL could not read one of its own after BETWEEN.
+        return sa.String()
+
 
 def exact_collation(dialect: Any) -> str:
     """Name the collation that compares by code points, and minds spaces at the end."""
