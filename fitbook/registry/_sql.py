@@ -385,11 +385,4 @@ def _tag_rows(tags: Mapping[str, str] | None) -> list[dict[str, str]]:
 
 
 def _text(kind: str, value: object, most: int | None = None) -> str:
-    text = "" if value is None else str(value)
-    if most is not None and len(text) > most:
-        raise InvalidValue(f"The {kind} {text[:40]!r}… has {len(text)} characters; at most {most} are allowed.")
-    if any(0xD800 <= ord(c) < 0xE000 for c in text):
-        raise InvalidValue(
-            f"The {kind} contains half of a surrogate pair, which is not text; decode it properly first."
-        )
-    return text
+    return "" if value is None else _validate.text(kind, value, most)

@@ -158,6 +158,13 @@ class RegistrySuite:
             registry.create_model_version("m", "s", tags={"": "v"})
         with pytest.raises(InvalidValue):
             registry.create_model_version("m", "\ud800")
+        for text in ("a\x00b", "\ud800", "x" * 6_000_001):
+            with pytest.raises(InvalidValue):
+                registry.create_model_version("m", "s", description=text)
+            with pytest.raises(InvalidValue):
+                registry.create_model_version("m", "s", tags={"k": text})
+            with pytest.raises(InvalidValue):
+                registry.update_registered_model("m", text)
 
     def test_version_numbers_are_never_used_twice(self, registry: Registry, model: str) -> None:
         registry.delete_model_version(model, 3)
