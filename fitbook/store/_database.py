@@ -69,6 +69,8 @@ class Prepared:
     def run(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Execute once for each row of values, which must hold every parameter of the statement."""
         many = [self._in_order(values) for values in rows]
+        if not many:
+            return
         if self._is_sqlite:
             directly(connection, self._sql, many, many=True)
         else:

@@ -49,6 +49,8 @@ class SqlContents(SqlPart):
         self._count_points = database.prepare(sa.select(sa.func.count()).where(mine))
         self._later_point = database.prepare(later.offset(sa.bindparam("skipped", type_=sa.Integer)))
         self._insert_params = database.prepare(t.params.insert(), columns[t.params])
+        self._insert_metrics = database.prepare(t.metrics.insert(), columns[t.metrics])
+        self._insert_tags = database.prepare(t.tags.insert(), columns[t.tags])
         self._insert_points = database.prepare(t.metric_points.insert(), POINT_COLUMNS)
         self._upsert_metrics = database.prepare(_upsert_metric(database), columns[t.metrics])
         self._upsert_tags = database.prepare(database.upsert(t.tags), columns[t.tags])

@@ -14,12 +14,15 @@ from fitbook.entities import LifecycleStage, RunDraft, RunStatus
 from fitbook.errors import AlreadyExists
 from fitbook.store import _tables as t
 from fitbook.store._clock import clock_ms
+from fitbook.store._database import Database
 from fitbook.store._sql._contents import RUN_NAME_TAG, SqlContents
 from fitbook.store._sql._files import file_rows
 from fitbook.store._sql._leases import GIVEN_UP, SqlLeases, forget_reason, lease_ms
 from fitbook.store._sql._models import model_row
 from fitbook.store._sql._part import chunks, now_ms, number_of, run_numbers, update
 from fitbook.store._sql._values import param_rows, parent_of, point_row, summaries, tag_rows
+
+Values = dict[str, Any]
 
 # Without a lease, the sum is NULL.
 _INSERT_RUN = t.runs.insert().values(lease_until=clock_ms() + sa.bindparam("lease_ms", type_=sa.BigInteger))
@@ -28,6 +31,11 @@ _INSERT_RUN = t.runs.insert().values(lease_until=clock_ms() + sa.bindparam("leas
 class SqlRuns(SqlContents, SqlLeases):
     """The part of the contract that is about runs as a whole, but for reading."""
 
+    def __init__(self, database: Database, artifact_root: str) -> None:
+        super().__init__(database, artifact_root)
+        mine = t.runs.c.id == sa.bindparam("of_run")
+        self._end_run = database.prepare(t.runs.update().where(mine), ["status", "lease_until", "end_time"])
+
     def create_runs(self, drafts: Sequence[RunDraft]) -> None:
         if not drafts:
             return
@@ -35,9 +43,12 @@ class SqlRuns(SqlContents, SqlLeases):
             with self.database.write() as connection:
                 with_active = {draft.experiment_id for draft in drafts if draft.deleted_time is None}
                 for experiment_id in {draft.experiment_id for draft in drafts}:
-                    self._experiment(connection, experiment_id, active=experiment_id in with_active, shared=True)
+                    if experiment_id in with_active:
+                        self._join(connection, experiment_id)
+                    else:
+                        self._experiment(connection, experiment_id, active=False)
                 numbers = _insert_runs(connection, drafts)
-                _insert_contents(connection, drafts, numbers)
+                self._insert_contents(connection, drafts, numbers)
                 for draft in drafts:
                     for dataset in draft.datasets:
                         self._write_dataset(connection, numbers[draft.run_id], dataset)
@@ -48,6 +59,29 @@ class SqlRuns(SqlContents, SqlLeases):
             if models and not taken:
                 raise AlreadyExists("model", models[0] if len(models) == 1 else f"one of {', '.join(models)}") from None
             raise AlreadyExists("run", next(iter(taken), drafts[0].run_id)) from None
+
+    def _insert_contents(self, connection: Connection, drafts: Sequence[RunDraft], numbers: Mapping[str, int]) -> None:
+        params, tags, points, files, models = (
+            list[Values](),
+            list[Values](),
+            list[Values](),
+            list[Values](),
+            list[Values](),
+        )
+        for draft in drafts:
+            run = numbers[draft.run_id]
+            params += param_rows(run, draft.params)
+            tags += tag_rows(run, {**draft.tags, RUN_NAME_TAG: draft.run_name})
+            points += [point_row(run, metric) for metric in draft.metrics]
+            files += file_rows(run, draft.files)
+            models += [model_row(run, model) for model in draft.models]
+        self._insert_params.run(connection, params)
+        self._insert_tags.run(connection, tags)
+        self._insert_metrics.run(connection, summaries(points))
+        self._insert_points.run(connection, points)
+        for table, rows in ((t.files, files), (t.logged_models, models)):
+            if rows:
+                connection.execute(table.insert(), rows)
 
     def update_run(
         self,
@@ -77,6 +111,8 @@ class SqlRuns(SqlContents, SqlLeases):
                 forget_reason(connection, [run])
             if noted:
                 self._write_tags(connection, run, noted, **values)
+            elif status is not None and status != RunStatus.RUNNING and end_time is not None:
+                self._end_run.run(connection, [{"of_run": run, **values}])
             elif values:
                 update(connection, t.runs, run, **values)
 
@@ -124,20 +160,3 @@ def _insert_runs(connection: Connection, drafts: Sequence[RunDraft]) -> dict[str
     if len(drafts) == 1:
         return {drafts[0].run_id: inserted.inserted_primary_key[0]}  # type: ignore[index]
     return run_numbers(connection, [draft.run_id for draft in drafts])
-
-
-def _insert_contents(connection: Connection, drafts: Sequence[RunDraft], numbers: Mapping[str, int]) -> None:
-    tables = (t.params, t.tags, t.metrics, t.metric_points, t.files, t.logged_models)
-    rows: dict[sa.Table, list[dict[str, Any]]] = {table: [] for table in tables}
-    for draft in drafts:
-        run = numbers[draft.run_id]
-        points = [point_row(run, metric) for metric in draft.metrics]
-        rows[t.params] += param_rows(run, draft.params)
-        rows[t.tags] += tag_rows(run, {**draft.tags, RUN_NAME_TAG: draft.run_name})
-        rows[t.metrics] += summaries(points)
-        rows[t.metric_points] += points
-        rows[t.files] += file_rows(run, draft.files)
-        rows[t.logged_models] += [model_row(run, model) for model in draft.models]
-    for table, content in rows.items():
-        if content:
-            connection.execute(table.insert(), content)
