@@ -120,12 +120,12 @@ def test_a_value_without_text_is_refused(run: ActiveRun) -> None:
 def test_a_param_is_written_once(run: ActiveRun) -> None:
     run.log_param("p", 1)
     run.log_param("p", "1")
-    with pytest.raises(ParamConflict, match="'p'.*is '1' and can't become '2'.*nested"):
+    with pytest.raises(ParamConflict, match="'p'.*is '1' and can't become '2'.*correct_param"):
         run.log_params({"q": 1, "p": 2})
     assert dict(run.data.params) == {"p": "1"}
 
 
-@pytest.mark.parametrize("size", [100_000, 5_000_000])
+@pytest.mark.parametrize("size", [100_000, 4_000_000])
 def test_long_params_are_kept_whole(run: ActiveRun, size: int) -> None:
     value = "ab ü"[: size % 4 or 4] * (size // 4)
     run.log_param("p", value)
