@@ -162,7 +162,9 @@ def _uri() -> str:
 
 
 def _opened(*, upgrade: bool) -> SqlStore:
-    return open_store(_uri(), create=False, upgrade=upgrade)
+    store = open_store(_uri(), create=False, upgrade=upgrade)
+    click.get_current_context().call_on_close(store.close)
+    return store
 
 
 def _place(store: SqlStore) -> str:

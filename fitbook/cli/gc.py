@@ -58,6 +58,7 @@ def gc(
         raise InvalidValue("--json leaves nothing to ask: give --dry-run or --yes as well.")
     uri = chosen_uri() or get_tracking_uri()
     store = open_store(uri, create=False)
+    click.get_current_context().call_on_close(store.close)
     selection = Selection(
         None if older_than is None else time.time_ns() // 1_000_000 - parse_age(older_than),
         _experiments(store, names) if names else None,

@@ -62,8 +62,8 @@ class SqlCollecting(SqlPart):
 
     def purge_runs(self, run_ids: Sequence[str]) -> list[str]:
         purged: list[str] = []
-        for chunk in chunks(run_ids):
-            with self.database.write() as connection:
+        with self.database.write() as connection:
+            for chunk in chunks(run_ids):
                 purged += _purge_runs(connection, chunk)
         return purged
 

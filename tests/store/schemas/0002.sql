@@ -45,9 +45,9 @@ CREATE TABLE runs (
 	UNIQUE (run_id), 
 	FOREIGN KEY(experiment) REFERENCES experiments (id)
 );
+CREATE INDEX ix_runs_parent ON runs (parent_run_id);
 CREATE INDEX ix_runs_newest ON runs (experiment, lifecycle_stage, start_time, id);
 CREATE INDEX ix_runs_lease ON runs (lease_until);
-CREATE INDEX ix_runs_parent ON runs (parent_run_id);
 CREATE TABLE datasets (
 	id INTEGER NOT NULL, 
 	experiment INTEGER NOT NULL, 
@@ -92,7 +92,10 @@ CREATE TABLE params (
 	number FLOAT, 
 	PRIMARY KEY (run, "key"), 
 	FOREIGN KEY(run) REFERENCES runs (id) ON DELETE CASCADE
-);
+)
+ WITHOUT ROWID
+
+;
 CREATE INDEX ix_params_number ON params ("key", number);
 CREATE TABLE tags (
 	run INTEGER NOT NULL, 
@@ -100,7 +103,10 @@ CREATE TABLE tags (
 	value TEXT NOT NULL, 
 	PRIMARY KEY (run, "key"), 
 	FOREIGN KEY(run) REFERENCES runs (id) ON DELETE CASCADE
-);
+)
+ WITHOUT ROWID
+
+;
 CREATE TABLE param_changes (
 	id INTEGER NOT NULL, 
 	run INTEGER NOT NULL, 
@@ -125,8 +131,11 @@ CREATE TABLE metrics (
 	highest FLOAT, 
 	PRIMARY KEY (run, "key"), 
 	FOREIGN KEY(run) REFERENCES runs (id) ON DELETE CASCADE
-);
-CREATE INDEX ix_metrics_value ON metrics ("key", value);
+)
+ WITHOUT ROWID
+
+;
+CREATE INDEX ix_metrics_value ON metrics ("key", value, special);
 CREATE TABLE metric_points (
 	id INTEGER NOT NULL, 
 	run INTEGER NOT NULL, 
@@ -147,6 +156,7 @@ CREATE TABLE run_datasets (
 	FOREIGN KEY(run) REFERENCES runs (id) ON DELETE CASCADE, 
 	FOREIGN KEY(dataset) REFERENCES datasets (id)
 );
+CREATE INDEX ix_run_datasets_dataset ON run_datasets (dataset);
 CREATE TABLE logged_models (
 	id INTEGER NOT NULL, 
 	model_id VARCHAR(34) NOT NULL, 
@@ -185,11 +195,11 @@ CREATE TABLE model_aliases (
 	FOREIGN KEY(version) REFERENCES model_versions (id) ON DELETE CASCADE
 );
 INSERT INTO "alembic_version" VALUES('0002');
-INSERT INTO "experiments" VALUES(0, 'Default', '', 'active', 1795443568848, 1795443568856);
-INSERT INTO "experiments" VALUES(1, 'Größe & 模型', 's3://bucket/place', 'active', 1795443568849, 1795443568849);
-INSERT INTO "experiments" VALUES(2, 'gone', '', 'deleted', 1795443568854, 1795443568871);
-INSERT INTO "registered_models" VALUES(1, 'churn', 'who leaves', 1795443568872, 1795443568902);
-INSERT INTO "registered_models" VALUES(2, 'Churn', '', 1795443568880, 1795443568880);
+INSERT INTO "experiments" VALUES(0, 'Default', '', 'active', 1795446319767, 1795446319779);
+INSERT INTO "experiments" VALUES(1, 'Größe & 模型', 's3://bucket/place', 'active', 1795446319768, 1795446319768);
+INSERT INTO "experiments" VALUES(2, 'gone', '', 'deleted', 1795446319768, 1795446319854);
+INSERT INTO "registered_models" VALUES(1, 'churn', 'who leaves', 1795446319856, 1795446319967);
+INSERT INTO "registered_models" VALUES(2, 'Churn', '', 1795446319875, 1795446319875);
 INSERT INTO "experiment_tags" VALUES(1, 'team', 'α');
 INSERT INTO "experiment_tags" VALUES(1, 'empty', '');
 INSERT INTO "experiment_tags" VALUES(0, 'mlflow.note.content', 'two
@@ -197,24 +207,28 @@ lines; it''s "quoted"');
 INSERT INTO "runs" VALUES(1, '11111111111111111111111111111111', 1, 'search', 'ada', 'FINISHED', 'active', 1700000001000, 1700000099000, NULL, NULL, NULL);
 INSERT INTO "runs" VALUES(2, '22222222222222222222222222222222', 1, 'fold 0', 'ada', 'FINISHED', 'active', 1700000002000, 1700000005000, NULL, '11111111111111111111111111111111', NULL);
 INSERT INTO "runs" VALUES(3, '33333333333333333333333333333333', 1, 'fold 1', 'ada', 'FAILED', 'active', 1700000003000, 1700000005001, NULL, '11111111111111111111111111111111', NULL);
-INSERT INTO "runs" VALUES(4, '44444444444444444444444444444444', 1, 'deleted', 'ada', 'RUNNING', 'deleted', 1700000004000, NULL, 1795443568870, '11111111111111111111111111111111', NULL);
+INSERT INTO "runs" VALUES(4, '44444444444444444444444444444444', 1, 'deleted', 'ada', 'RUNNING', 'deleted', 1700000004000, NULL, 1795446319847, '11111111111111111111111111111111', NULL);
 INSERT INTO "runs" VALUES(5, '55555555555555555555555555555555', 0, 'kühl 🙂', 'ada', 'RUNNING', 'active', 1700000005000, NULL, NULL, NULL, NULL);
-INSERT INTO "runs" VALUES(6, '66666666666666666666666666666666', 2, 'with its experiment', 'ada', 'RUNNING', 'deleted', 1700000006000, NULL, 1795443568871, NULL, NULL);
+INSERT INTO "runs" VALUES(6, '66666666666666666666666666666666', 2, 'with its experiment', 'ada', 'RUNNING', 'deleted', 1700000006000, NULL, 1795446319854, NULL, NULL);
 INSERT INTO "datasets" VALUES(1, 1, 'iris', 'abc123', 'local', '{"path": "iris.csv"}', '{"columns": []}', '{"rows": 150}');
 INSERT INTO "datasets" VALUES(2, 1, 'bare', 'd', 'code', '{}', NULL, NULL);
 INSERT INTO "registered_model_tags" VALUES(1, 'owner', 'ada');
-INSERT INTO "model_versions" VALUES(1, 1, 1, 'Production', 'first', 's3://bucket/place/11111111111111111111111111111111/artifacts/model', '11111111111111111111111111111111', 'm-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 'READY', 1795443568884, 1795443568896);
-INSERT INTO "model_versions" VALUES(2, 1, 2, 'None', '', 's3://elsewhere/model', '', NULL, 'READY', 1795443568891, 1795443568891);
-INSERT INTO "model_versions" VALUES(3, 1, 3, 'Deleted', '', '', '', NULL, 'READY', 1795443568893, 1795443568893);
-INSERT INTO "params" VALUES(6, 'p', '1', 1.0);
+INSERT INTO "model_versions" VALUES(1, 1, 1, 'Production', 'first', 's3://bucket/place/11111111111111111111111111111111/artifacts/model', '11111111111111111111111111111111', 'm-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 'READY', 1795446319914, 1795446319966);
+INSERT INTO "model_versions" VALUES(2, 1, 2, 'None', '', 's3://elsewhere/model', '', NULL, 'READY', 1795446319933, 1795446319933);
+INSERT INTO "model_versions" VALUES(3, 1, 3, 'Deleted', '', '', '', NULL, 'READY', 1795446319939, 1795446319939);
 INSERT INTO "params" VALUES(1, 'C', '1.0', 1.0);
-INSERT INTO "params" VALUES(1, 'kernel', 'rbf', NULL);
-INSERT INTO "params" VALUES(1, 'text', 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx', NULL);
 INSERT INTO "params" VALUES(1, 'big', '1e400', NULL);
 INSERT INTO "params" VALUES(1, 'empty', '', NULL);
+INSERT INTO "params" VALUES(1, 'kernel', 'rbf', NULL);
+INSERT INTO "params" VALUES(1, 'text', 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx', NULL);
+INSERT INTO "params" VALUES(6, 'p', '1', 1.0);
+INSERT INTO "tags" VALUES(1, 'Case', 'a');
+INSERT INTO "tags" VALUES(1, 'case', 'b');
+INSERT INTO "tags" VALUES(1, 'mlflow.note.content', '# note
+''quoted''');
 INSERT INTO "tags" VALUES(1, 'mlflow.runName', 'search');
-INSERT INTO "tags" VALUES(2, 'mlflow.parentRunId', '11111111111111111111111111111111');
 INSERT INTO "tags" VALUES(2, 'fold', '0');
+INSERT INTO "tags" VALUES(2, 'mlflow.parentRunId', '11111111111111111111111111111111');
 INSERT INTO "tags" VALUES(2, 'mlflow.runName', 'fold 0');
 INSERT INTO "tags" VALUES(3, 'mlflow.parentRunId', '11111111111111111111111111111111');
 INSERT INTO "tags" VALUES(3, 'mlflow.runName', 'fold 1');
@@ -223,18 +237,14 @@ INSERT INTO "tags" VALUES(4, 'mlflow.runName', 'deleted');
 INSERT INTO "tags" VALUES(5, 'mlflow.parentRunId', 'not-an-id-but-text-of-more-than-32-characters');
 INSERT INTO "tags" VALUES(5, 'mlflow.runName', 'kühl 🙂');
 INSERT INTO "tags" VALUES(6, 'mlflow.runName', 'with its experiment');
-INSERT INTO "tags" VALUES(1, 'mlflow.note.content', '# note
-''quoted''');
-INSERT INTO "tags" VALUES(1, 'Case', 'a');
-INSERT INTO "tags" VALUES(1, 'case', 'b');
-INSERT INTO "metrics" VALUES(1, 'loss', 0.375, 0, 2, 1700000000002, 0.25, 0.5);
 INSERT INTO "metrics" VALUES(1, 'diverged', 0.0, 1, 1, 1700000000001, 1.0, 1.0);
-INSERT INTO "metrics" VALUES(1, 'nothing', 0.0, 1, 1, 1700000000001, NULL, NULL);
 INSERT INTO "metrics" VALUES(1, 'exploded', 7.0, 0, 2, 1700000000002, 2.0, 1.7976931348623157e+308);
-INSERT INTO "metrics" VALUES(1, 'sank', -1.7976931348623157e+308, 3, 1, 1700000000001, -1.7976931348623157e+308, -1.0);
-INSERT INTO "metrics" VALUES(1, 'zero', 0.0, 4, 0, 1700000000000, 0.0, 0.0);
 INSERT INTO "metrics" VALUES(1, 'limits', -1.7976931348623157e+308, 0, 2, 1700000000002, -1.7976931348623157e+308, 1.7976931348623157e+308);
+INSERT INTO "metrics" VALUES(1, 'loss', 0.375, 0, 2, 1700000000002, 0.25, 0.5);
+INSERT INTO "metrics" VALUES(1, 'nothing', 0.0, 1, 1, 1700000000001, NULL, NULL);
+INSERT INTO "metrics" VALUES(1, 'sank', -1.7976931348623157e+308, 3, 1, 1700000000001, -1.7976931348623157e+308, -1.0);
 INSERT INTO "metrics" VALUES(1, 'sum', 0.30000000000000004, 0, 0, 1700000000000, 0.30000000000000004, 0.30000000000000004);
+INSERT INTO "metrics" VALUES(1, 'zero', 0.0, 4, 0, 1700000000000, 0.0, 0.0);
 INSERT INTO "metrics" VALUES(2, 'late', 0.5, 0, 5, 1700000000000, -3.0, 9.0);
 INSERT INTO "metric_points" VALUES(1, 1, 'loss', 0.5, 0, 0, 1700000000000);
 INSERT INTO "metric_points" VALUES(2, 1, 'loss', 0.25, 0, 1, 1700000000001);
