@@ -42,20 +42,13 @@ class SqlPart(Store):
         run = sa.select(r.id, r.lifecycle_stage, r.lease_until).where(r.run_id == sa.bindparam("of_run"))
         self._find_run = database.prepare(run)
         self._lock_run = database.prepare(run.with_for_update())
-        e = t.experiments.c
-        experiment = sa.select(e.lifecycle_stage).where(e.id == sa.bindparam("of_experiment"))
-        self._share_experiment = database.prepare(experiment.with_for_update(read=True))
 
-    def _join(self, connection: Connection, experiment_id: str) -> None:
-        """Make sure that an experiment is active, and stays so until the transaction ends; others may do so as well."""
-        values = {"of_experiment": number_of("experiment", experiment_id)}
-        if self._share_experiment.first(connection, values) != (LifecycleStage.ACTIVE,):
-            self._experiment(connection, experiment_id)  # says what is wrong
-
-    def _experiment(self, connection: Connection, experiment_id: str, *, active: bool = True) -> Row[Any]:
-        """Find an experiment; an active one stays as it is until the transaction ends."""
+    def _experiment(
+        self, connection: Connection, experiment_id: str, *, active: bool = True, shared: bool = False
+    ) -> Row[Any]:
+        """Find an experiment; an active one stays as it is until the transaction ends, for one writer or, shared, several."""
         query = sa.select(t.experiments).where(t.experiments.c.id == number_of("experiment", experiment_id))
-        row = connection.execute(query.with_for_update() if active else query).first()
+        row = connection.execute(query.with_for_update(read=shared) if active else query).first()
         if row is None:
             names = connection.scalars(sa.select(t.experiments.c.id).limit(20)).all()
             raise NotFound("experiment with id", experiment_id, [str(name) for name in names])
@@ -129,9 +122,9 @@ def grouped(connection: Connection, table: sa.Table, owner: str, numbers: Sequen
     found: dict[int, dict[str, str]] = defaultdict(dict)
     column = table.c[owner]
     for chunk in chunks(numbers):
-        for number, key, value in connection.execute(
-            sa.select(column, table.c.key, table.c.value).where(column.in_(chunk))
-        ):
+        query = sa.select(column, table.c.key, table.c.value).where(column.in_(chunk))
+        # All at once, for SQLAlchemy takes longer to give rows one by one than SQLite to find them.
+        for number, key, value in connection.execute(query).all():
             found[number][key] = value
     return found
 

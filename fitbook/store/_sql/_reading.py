@@ -50,7 +50,7 @@ class SqlReading(SqlLeases):
         m = t.metrics.c
         for chunk in chunks(numbers):
             query = sa.select(m.run, m.key, m.value, m.special).where(m.run.in_(chunk))
-            for run, key, value, special in connection.execute(query):
+            for run, key, value, special in connection.execute(query).all():
                 metrics[run][key] = decode(value, special) if special else value
         datasets = _load_datasets(connection, numbers) if inputs else {}
         for number in dead.keys() & set(numbers):
