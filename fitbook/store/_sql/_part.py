@@ -42,13 +42,20 @@ class SqlPart(Store):
         run = sa.select(r.id, r.lifecycle_stage, r.lease_until).where(r.run_id == sa.bindparam("of_run"))
         self._find_run = database.prepare(run)
         self._lock_run = database.prepare(run.with_for_update())
+        e = t.experiments.c
+        experiment = sa.select(e.lifecycle_stage).where(e.id == sa.bindparam("of_experiment"))
+        self._share_experiment = database.prepare(experiment.with_for_update(read=True))
 
-    def _experiment(
-        self, connection: Connection, experiment_id: str, *, active: bool = True, shared: bool = False
-    ) -> Row[Any]:
-        """Find an experiment; an active one stays as it is until the transaction ends, for one writer or, shared, several."""
+    def _join(self, connection: Connection, experiment_id: str) -> None:
+        """Make sure that an experiment is active, and stays so until the transaction ends; others may do so as well."""
+        values = {"of_experiment": number_of("experiment", experiment_id)}
+        if self._share_experiment.first(connection, values) != (LifecycleStage.ACTIVE,):
+            self._experiment(connection, experiment_id)  # says what is wrong
+
+    def _experiment(self, connection: Connection, experiment_id: str, *, active: bool = True) -> Row[Any]:
+        """Find an experiment; an active one stays as it is until the transaction ends."""
         query = sa.select(t.experiments).where(t.experiments.c.id == number_of("experiment", experiment_id))
-        row = connection.execute(query.with_for_update(read=shared) if active else query).first()
+        row = connection.execute(query.with_for_update() if active else query).first()
         if row is None:
             names = connection.scalars(sa.select(t.experiments.c.id).limit(20)).all()
             raise NotFound("experiment with id", experiment_id, [str(name) for name in names])
