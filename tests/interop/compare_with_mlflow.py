@@ -106,7 +106,11 @@ def _run(store: Store, run_id: str, experiment: str) -> dict[str, Any]:
     run = store.get_run(run_id)
     names = ("run_name", "user_id", "status", "start_time", "end_time", "lifecycle_stage")
     artifacts = open_artifacts(run.info.artifact_uri)
-    files = {info.path: hashlib.sha256(artifacts.read(info.path)).hexdigest() for info in artifacts.find()}
+    files = {
+        info.path: hashlib.sha256(artifacts.read(info.path)).hexdigest()
+        for info in artifacts.find()
+        if not info.path.endswith("registered_model_meta")  # which MLflow leaves when it reads a model
+    }
     return {
         **{name: getattr(run.info, name) for name in names},
         "experiment": experiment,

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from fitbook.entities import Experiment
 from fitbook.errors import InvalidValue, StoreUnavailable
@@ -34,6 +36,14 @@ def test_the_source_is_not_touched(theirs: Any, database: Any, tmp_path: Path, w
     assert len(read(file)) == 6
     after = hashlib.sha256(file.read_bytes()).digest(), file.stat().st_mtime_ns, sorted(os.listdir(file.parent))
     assert before == after
+
+
+@pytest.mark.parametrize("wal", [False, True])
+def test_the_source_can_not_be_written(theirs: Any, database: Any, tmp_path: Path, wal: bool) -> None:
+    source = DatabaseSource(str(database(theirs, tmp_path / "mlflow.db", wal=wal)))
+    with source._engine.connect() as connection, pytest.raises(OperationalError, match="readonly"):
+        connection.execute(text("DELETE FROM runs"))
+    source.close()
 
 
 @pytest.mark.parametrize("wal", [False, True])

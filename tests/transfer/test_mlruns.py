@@ -66,6 +66,14 @@ def test_damaged_meta_files_are_named(root: Path, run_id: Any, damage: bytes) ->
     assert all(problem.reason for problem in problems)
 
 
+def test_a_folder_with_the_meta_file_of_another_run_is_named(root: Path, run_id: Any) -> None:
+    first, second = (root / "1" / run_id(number) / "meta.yaml" for number in (1, 2))
+    second.write_bytes(first.read_bytes())
+    _, runs, [problem] = read(root)
+    assert (problem.key, len(runs)) == (run_id(2), 5)
+    assert run_id(1) in problem.reason
+
+
 def test_meta_files_run_no_code(root: Path, run_id: Any, tmp_path: Path) -> None:
     (root / "1" / run_id(1) / "meta.yaml").write_text(f"!!python/object/apply:os.mkdir ['{tmp_path}/made']")
     assert len(read(root)[1]) == 5
