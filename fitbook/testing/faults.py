@@ -82,9 +82,14 @@ def failing_statements(fault: Fault) -> Iterator[None]:
             return super().executemany(statement, values)
 
     class Connection(sqlite3.Connection):
-        # Its execute() takes a cursor from here, too.
         def cursor(self, factory: Any = Cursor) -> Any:
             return super().cursor(factory)
+
+        def execute(self, statement: str, values: Any = (), /) -> Any:
+            return self.cursor().execute(statement, values)
+
+        def executemany(self, statement: str, values: Any, /) -> Any:
+            return self.cursor().executemany(statement, values)
 
         def commit(self) -> None:
             if self.in_transaction:

@@ -40,9 +40,12 @@ def problems(folder: Path) -> list[str]:
     if not database.exists():
         return []
     with contextlib.closing(sqlite3.connect(database)) as connection:
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
-            return []  # a store is made in one transaction, which was interrupted
-        return [*_of_rows(connection), *_of_files(connection, folder / "artifacts")]
+        try:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+                return []  # a store is made in one transaction, which was interrupted
+            return [*_of_rows(connection), *_of_files(connection, folder / "artifacts")]
+        except sqlite3.DatabaseError as error:
+            return [f"integrity: {error}"]
 
 
 def _of_rows(connection: sqlite3.Connection) -> Iterator[str]:
