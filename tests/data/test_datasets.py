@@ -63,6 +63,7 @@ def test_dictionaries_of_arrays() -> None:
     assert json.loads(str(data.to_dict()["schema"]))["mlflow_tensorspec"]["targets"] is None
     assert data.digest == from_numpy({"a": np.zeros((3, 2)), "b": np.zeros(3)}).digest
     assert data.digest != from_numpy({"a": np.zeros((3, 2)), "c": np.zeros(3)}).digest
+    assert data.digest != from_numpy({"a": np.zeros((3, 2))}, targets={"b": np.zeros(3)}).digest
 
 
 def test_a_polars_frame() -> None:
