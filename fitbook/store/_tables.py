@@ -2,7 +2,7 @@
 
 Inside, rows are joined by small integer keys; the 32-hex run ids that users see stand once, in ``runs.run_id``.
 A number that SQL can't hold everywhere (NaN, ±infinity, -0.0) is kept exactly: ``special`` says which it is (1 to 4),
-and ``value`` then holds what it sorts as. Texts are of unbounded length, so no parameter or tag has to be cut.
+and ``value`` then holds what it sorts as. Texts are equal by their characters in every database (`Exact`).
 """
 
 from __future__ import annotations
