@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import importlib
+import operator
 import os
 import threading
 import weakref
@@ -58,12 +59,12 @@ class Prepared:
     All values of it are parameters: what is written into the statement as a Python value has no place here.
     """
 
-    __slots__ = ("_is_sqlite", "_order", "_sql")
+    __slots__ = ("_in_order", "_is_sqlite", "_sql")
 
     def __init__(self, statement: Executable, engine: Engine, columns: Sequence[str] | None = None) -> None:
         compiled: Any = statement.compile(dialect=engine.dialect, column_keys=columns)  # type: ignore[attr-defined]
         self._sql = str(compiled)
-        self._order: list[str] | None = compiled.positiontup
+        self._in_order = _taker(compiled.positiontup)
         self._is_sqlite = engine.dialect.name == "sqlite"
 
     def run(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -94,8 +95,14 @@ class Prepared:
             return directly(connection, self._sql, ordered)
         return connection.exec_driver_sql(self._sql, ordered)
 
-    def _in_order(self, values: Mapping[str, Any]) -> Any:
-        return dict(values) if self._order is None else tuple([values[key] for key in self._order])
+
+def _taker(names: Sequence[str] | None) -> Callable[[Mapping[str, Any]], Any]:
+    """Make what takes a statement's parameters out of a row: in order, or, without ``names``, all with their names."""
+    if names is None:
+        return dict
+    if len(names) > 1:
+        return operator.itemgetter(*names)
+    return lambda values: [values[name] for name in names]
 
 
 class Database:
