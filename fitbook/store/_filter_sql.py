@@ -59,8 +59,11 @@ def where(node: Node, entity: Entity, *, artifact_root: str = "") -> Condition:
     return _condition(node, target_of(entity, artifact_root))[0]
 
 
-def by_index(node: Compare) -> sa.Select[Any] | None:
-    """Ask for the numbers of the runs that satisfy a condition, where an index may lead to them; None without one."""
+def by_index(node: Compare, experiments: Sequence[int]) -> sa.Select[Any] | None:
+    """Ask for the numbers of the runs that satisfy a condition, where an index may lead to them; None without one.
+
+    There may also be runs of other experiments among them.
+    """
     field, op, values = node.field, node.op, node.values
     if node.complement or op == "!=" or op.startswith(("NOT ", "IS ")) or "LIKE" in op:
         return None
@@ -72,7 +75,7 @@ def by_index(node: Compare) -> sa.Select[Any] | None:
         return sa.select(t.runs.c.id).where(_compared(t.runs.c[field.key], op, values))
     if field.kind == "dataset" and field.key != "context":
         used = sa.select(t.run_datasets.c.run).join(t.datasets, t.datasets.c.id == t.run_datasets.c.dataset)
-        return used.where(_compared(t.datasets.c[field.key], op, values))
+        return used.where(t.datasets.c.experiment.in_(experiments), _compared(t.datasets.c[field.key], op, values))
     return None
 
 

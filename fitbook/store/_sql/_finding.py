@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
+from sqlalchemy.ext.compiler import compiles
 
 from fitbook.store import _tables as t
 from fitbook.store._filter import RUNS, And, Compare, Node, Order
@@ -42,7 +43,7 @@ class RunSearch:
 
     def page(self, connection: Connection, after: Place | None, count: int) -> Sequence[Row[Any]]:
         """Find at most ``count`` runs that come after a place: the numbers of the runs, and their places."""
-        few = Candidates(connection).of(self.filter) if self.filter is not None else None
+        few = Candidates(connection, self.experiments).of(self.filter) if self.filter is not None else None
         if few is not None:
             return self._among(connection, few, after, count)
         walked = self._walk(connection, after, count)
@@ -84,7 +85,7 @@ class RunSearch:
         last = connection.scalar(end.offset(_WALKED * count).limit(1))
         if last is not None:
             place.append(value < last if first.ascending else value > last)
-        query = sa.select(t.runs.c.id, *ordering.columns()).select_from(sa.join(lead, t.runs, its_run))
+        query = sa.select(t.runs.c.id, *ordering.columns()).select_from(_Led(lead, t.runs, its_run))
         query = query.where(*place, *self._scope(), *self._conditions())
         if after is not None:
             query = query.where(ordering.after(after, skip=1))
@@ -100,11 +101,23 @@ class RunSearch:
         return [] if self.filter is None else [where(self.filter, RUNS, artifact_root=self.artifact_root)]
 
 
-class Candidates:
-    """Asks indices which runs can satisfy a filter."""
+class _Led(sa.Join):
+    """A join in which SQLite goes through the left side, and looks each row up in the right one."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    inherit_cache = True
+
+
+@compiles(_Led)
+def _compile_led(element: Any, compiler: Any, **kwargs: Any) -> str:
+    text: str = compiler.visit_join(element, **kwargs)
+    return text.replace(" JOIN ", " CROSS JOIN ", 1) if compiler.dialect.name == "sqlite" else text
+
+
+class Candidates:
+    """Asks indices which runs of some experiments can satisfy a filter; other runs may be among them."""
+
+    def __init__(self, connection: Connection, experiments: Sequence[int]) -> None:
+        self._connection, self._experiments = connection, experiments
         self._left = _ASKED
 
     def of(self, node: Node) -> set[int] | None:
@@ -123,7 +136,7 @@ class Candidates:
         return set().union(*found)
 
     def _of_one(self, node: Compare) -> set[int] | None:
-        query = by_index(node)
+        query = by_index(node, self._experiments)
         if query is None or self._left == 0:
             return None
         self._left -= 1
