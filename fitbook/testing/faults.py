@@ -34,7 +34,7 @@ FILE_FAULTS = (NO_SPACE, BROKEN, DENIED)
 
 
 class Fault:
-    """Raises at the n-th call, and with ``lasting`` at every later one.
+    """Raises at the n-th call, and at as many after it as it is to last.
 
     Parameters
     ----------
@@ -42,12 +42,12 @@ class Fault:
         Counted from 1.
     error : tuple
         What is raised: an exception class and its arguments.
-    lasting : bool, default False
-        Whether all that follows fails as well.
+    times : float, default 1
+        How many calls fail; with infinity all from the n-th on.
     """
 
-    def __init__(self, n: int, error: tuple[Any, ...], *, lasting: bool = False) -> None:
-        self.n, self.error, self.lasting = n, error, lasting
+    def __init__(self, n: int, error: tuple[Any, ...], *, times: float = 1) -> None:
+        self.n, self.error, self.times = n, error, times
         self.calls, self.where = 0, ""
         self._lock = threading.Lock()
 
@@ -60,7 +60,7 @@ class Fault:
         """Count a call, and raise if it is the one."""
         with self._lock:
             self.calls += 1
-            fails = self.calls == self.n or (self.lasting and self.calls > self.n)
+            fails = self.n <= self.calls < self.n + self.times
             if self.calls == self.n:
                 self.where = what
         if fails:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from pathlib import Path
 
@@ -11,17 +12,18 @@ from fitbook.testing.faults import DISK_FULL, NO_SPACE, Fault, failing_files, fa
 
 
 def test_one_call_or_all_from_then_on() -> None:
-    once, lasting = Fault(2, (KeyError, "k")), Fault(2, (KeyError, "k"), lasting=True)
-    for fault, fails in ((once, [False, True, False]), (lasting, [False, True, True])):
+    once, twice, lasting = (Fault(2, (KeyError, "k"), times=times) for times in (1, 2, math.inf))
+    for fault, fails in ((once, "nynn"), (twice, "nyyn"), (lasting, "nyyy")):
         seen = []
-        for call in ("a", "b", "c"):
+        for call in ("a", "b", "c", "d"):
             try:
                 fault(call)
             except KeyError:
                 seen.append(True)
             else:
                 seen.append(False)
-        assert (seen, fault.hit, fault.where, fault.calls) == (fails, True, "b", 3)
+        assert seen == [letter == "y" for letter in fails]
+        assert (fault.hit, fault.where, fault.calls) == (True, "b", 4)
     assert not Fault(1, (KeyError,)).hit
 
 
