@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GridSearchCV
 
 import fitbook
 from fitbook._log import FitbookWarning
 from fitbook.autolog.sklearn import _fit
 from fitbook.entities import Run
+from fitbook.errors import StoreUnavailable
 
 Runs = Callable[[], list[Run]]
 
@@ -106,6 +108,44 @@ def test_a_store_that_can_t_be_used_costs_one_warning(data: Any, tmp_path: Path,
             assert model.fit(*data) is model
     assert len(raised) == 1
     assert raised[0].filename == __file__
+
+
+@pytest.mark.swallows
+def test_what_belongs_to_a_run_that_can_t_be_written_is_left_out_without_a_further_word(
+    data: Any, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitbook.autolog(log_plots=False)
+    assert runs() == []
+
+    def broken(*args: Any) -> None:
+        raise StoreUnavailable("this run can't be written")
+
+    monkeypatch.setattr(_fit.leases, "begin", broken)
+    with pytest.warns(FitbookWarning, match="this run can't be written") as raised:  # noqa: PT031
+        search = GridSearchCV(LogisticRegression(), {"C": [1, 2]}, cv=2).fit(*data)
+        accuracy_score(data[1], search.predict(data[0]))
+        fitbook.flush()
+    assert len(raised) == 1
+    assert runs() == [], "candidates without their search"
+
+
+@pytest.mark.swallows
+def test_a_run_ends_though_its_last_metric_can_t_be_written(
+    data: Any, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitbook.autolog(log_plots=False)
+    log_batch = _fit.RunHandle.log_batch
+
+    def broken(self: Any, metrics: Any = (), *args: Any, **kwargs: Any) -> None:
+        if any(metric.key == "fitbook_overhead_seconds" for metric in metrics):
+            raise StoreUnavailable("this metric can't be written")
+        log_batch(self, metrics, *args, **kwargs)
+
+    monkeypatch.setattr(_fit.RunHandle, "log_batch", broken)
+    with pytest.warns(FitbookWarning, match="this metric can't be written"):  # noqa: PT031
+        LogisticRegression().fit(*data)
+        found = runs()
+    assert [run.info.status for run in found] == ["FINISHED"]
 
 
 @pytest.mark.swallows

@@ -10,6 +10,7 @@ import pytest
 from fitbook._log import FitbookWarning
 from fitbook.autolog import _guard
 from fitbook.autolog._guard import OURS, inside, quietly, say, start_over, suppressed, swallowed, told
+from fitbook.errors import StoreUnavailable
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +35,30 @@ def test_an_ordinary_error_is_swallowed_noted_and_told_once_at_the_user_s_line()
     assert [w.filename for w in raised] == [__file__]
     assert "and more" not in str(raised[0].message)
     assert [doing for doing, _ in swallowed] == ["counting sheep"] * 3
+
+
+def unavailable(text: str, cause: Exception) -> StoreUnavailable:
+    error = StoreUnavailable(text)
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.swallows
+def test_a_disk_in_trouble_is_told_of_once_however_many_files_it_costs() -> None:
+    full = unavailable("The store can't be used: database or disk is full.", ValueError())
+    errors = [unavailable(f"The artifact {n} can't be used", OSError(28, "No space left on device")) for n in range(2)]
+    with pytest.warns(FitbookWarning, match="The artifact 0 can't be used") as raised:  # noqa: PT031
+        for number, error in enumerate((*errors, full)):
+            with quietly(f"writing {number}"):
+                raise error
+    assert len(raised) == 1
+    with pytest.warns(FitbookWarning, match="denied") as raised:  # noqa: PT031
+        for n in range(2):
+            with quietly(f"replacing {n}"):
+                raise unavailable(f"The artifact {n} is denied", OSError(13, "Permission denied"))
+    assert len(raised) == 1
+    with pytest.warns(FitbookWarning, match="no such column"), quietly("looking"):
+        raise unavailable("no such column", ValueError())
 
 
 @pytest.mark.swallows
