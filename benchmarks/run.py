@@ -26,7 +26,7 @@ from typing import Any
 # Beside this file lie modules with everyday names: only the folder above may be searched for imports.
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from benchmarks import api, fits, process, searches, store_writes  # noqa: E402
+from benchmarks import api, fits, process, searches, store_scale, store_writes  # noqa: E402
 from benchmarks.measure import Effort  # noqa: E402
 from benchmarks.tools import NAMES, Tool, environment  # noqa: E402
 
@@ -35,6 +35,7 @@ GROUPS = {
     "searches": searches.CASES,
     "process": process.CASES,
     "store": store_writes.CASES,
+    "scale": store_scale.CASES,
     "api": api.CASES,
 }
 PACKAGES = ("scikit-learn", "numpy", "pandas", "joblib", "matplotlib", "SQLAlchemy")
