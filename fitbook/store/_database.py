@@ -23,6 +23,7 @@ from fitbook._log import logger
 from fitbook.errors import InvalidValue, StoreUnavailable
 from fitbook.store._engines import directly, make_engine, make_folder, reading, seconds_to_wait
 from fitbook.store._failures import failure
+from fitbook.store._forking import Use
 from fitbook.store._tables import SCHEMA_REVISION, metadata, schema_version
 from fitbook.store._upgrade import Upgraded, check_upgradable, upgrade
 from fitbook.store._urls import hide_password, parsed_url, sqlite_file
@@ -39,6 +40,7 @@ def _after_fork() -> None:
     # The parent goes on using its connections: the child neither uses nor closes them, also not by forgetting them.
     for database in list(_databases):
         database._making_lock, database._making = threading.RLock(), False
+        database._turn = threading.RLock() if database._turn else None
         _of_the_parent.append(database.engine.pool)
         database.engine.dispose(close=False)
 
@@ -139,6 +141,7 @@ class Database:
         self.dialect = self.engine.dialect.name
         # A database in memory is one connection: its transactions must not interleave.
         self._turn = threading.RLock() if isinstance(self.engine.pool, StaticPool) else None
+        self._use = Use(self.close) if self.dialect == "sqlite" and not self._turn else None
         self._reader = reading(self.engine)
         self._inserts: dict[sa.Table, Any] = {}
         _databases.add(self)
@@ -271,7 +274,7 @@ class Database:
     @contextlib.contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Connection]:
         self.generation()
-        with self._turn or contextlib.nullcontext():
+        with self._use or self._turn or contextlib.nullcontext():
             committing = False
             try:
                 with engine.begin() as connection:

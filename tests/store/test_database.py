@@ -374,6 +374,113 @@ def test_a_process_forked_after_connecting(folder: Path) -> None:
     assert _integrity(folder) == "ok"
 
 
+def test_what_a_forked_process_writes_is_kept_when_its_parent_lets_go(folder: Path) -> None:
+    # SQLite takes no locks for a child that inherits an open file, and the parent would remove the log as its last user.
+    printed = _script(
+        """
+        store = open_store(folder)
+        begin(store, "before")
+        told, tell = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            begin(store, "at once")
+            os.read(told, 1)
+            for number in range(5):
+                begin(store, f"later {number}")
+            os.kill(os.getpid(), signal.SIGKILL)
+        while len(store.search_runs(["0"])) < 2:
+            time.sleep(0.01)
+        store.close()
+        os.write(tell, b"x")
+        os.waitpid(pid, 0)
+        print(len(open_store(folder).search_runs(["0"])))
+        """,
+        folder,
+    )
+    assert printed == "7\n"
+    assert _integrity(folder) == "ok"
+
+
+def test_forks_beside_threads_that_write(folder: Path) -> None:
+    printed = _script(
+        """
+        import threading, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of such forks
+
+        store, stop = open_store(folder), threading.Event()
+        run_id = begin(store, "shared")
+        written = []
+
+        def log(mine):
+            while not stop.is_set():
+                store.log_metric(run_id, Metric("m", len(mine), 1))
+                mine.append(1)
+
+        lists = [[], []]
+        threads = [threading.Thread(target=log, args=(mine,)) for mine in lists]
+        for thread in threads:
+            thread.start()
+        told, tell = os.pipe()
+        pids = []
+        for number in range(10):
+            pids.append(os.fork())
+            if pids[-1] == 0:
+                os.close(tell)
+                os.read(told, 1)
+                begin(store, f"child {number}")
+                os._exit(0)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        store.close()
+        os.close(tell)
+        print(*(os.waitpid(pid, 0)[1] for pid in pids))
+        store = open_store(folder)
+        print(len(store.search_runs(["0"])), len(store.get_metric_history(run_id, "m")) == sum(map(len, lists)))
+        """,
+        folder,
+    )
+    assert printed == "0 0 0 0 0 0 0 0 0 0\n11 True\n"
+    assert _integrity(folder) == "ok"
+
+
+def test_a_process_forked_while_another_thread_writes_for_long_is_refused_the_store(folder: Path) -> None:
+    printed = _script(
+        """
+        import threading, warnings
+        from fitbook.errors import StoreUnavailable
+        from fitbook.store import _forking
+        warnings.simplefilter("ignore", DeprecationWarning)
+        _forking.WAIT_SECONDS = 0.05
+        store, writing, stop = open_store(folder), threading.Event(), threading.Event()
+
+        def write():
+            with store.database.write():
+                writing.set()
+                stop.wait()
+
+        thread = threading.Thread(target=write)
+        thread.start()
+        writing.wait()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                begin(store, "child")
+            except StoreUnavailable as error:
+                os._exit(7 if "spawn" in str(error) else 8)
+            os._exit(9)
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        stop.set()
+        thread.join()
+        begin(store, "parent")
+        store.close()
+        """,
+        folder,
+    )
+    assert printed == "7\n"
+    assert _integrity(folder) == "ok"
+
+
 def test_databases_that_are_not_used_any_more_are_let_go() -> None:
     store = open_store("sqlite://")
     database = weakref.ref(store.database)
