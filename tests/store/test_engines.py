@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
-from fitbook.entities import Dataset, DatasetInput, Metric
+from fitbook.entities import Dataset, DatasetInput, Metric, RunDraft
 from fitbook.errors import AlreadyExists, InvalidValue, StoreUnavailable
 from fitbook.store import Database, SqlStore, open_store, patience
 from fitbook.store import _tables as t
@@ -119,6 +119,21 @@ def test_a_data_set_that_many_runs_note_at_once_is_one(store: SqlStore) -> None:
     assert [store.get_run(run_id).inputs.dataset_inputs for run_id in runs] == [(used,)] * 16
     with store.database.read() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(t.datasets)) == 1
+
+
+def test_runs_that_are_made_with_a_data_set_that_another_writes_just_then(store: SqlStore) -> None:
+    first, draft = begin(store), RunDraft("0", "f" * 32, "second", "ada", START)
+    used = DatasetInput(Dataset("train", "abc"), {})
+    draft.datasets = [used]
+    with ThreadPoolExecutor(1) as pool:
+        with store.database.write() as connection:
+            store._write_dataset(connection, store._run(connection, first), used)
+            waiting = pool.submit(store.create_runs, [draft])
+            time.sleep(0.2)
+        waiting.result()
+    assert store.get_run("f" * 32).inputs.dataset_inputs == (used,)
+    with pytest.raises(AlreadyExists, match="f" * 32):
+        store.create_runs([draft])
 
 
 def test_an_experiment_is_made_by_one_of_many(store: SqlStore) -> None:

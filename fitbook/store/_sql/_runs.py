@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -54,11 +55,8 @@ class SqlRuns(SqlContents, SqlLeases):
                         self._write_dataset(connection, numbers[draft.run_id], dataset)
         except IntegrityError:
             with self.database.read() as connection:
-                taken = run_numbers(connection, [draft.run_id for draft in drafts])
-            models = [model.model_id for draft in drafts for model in draft.models]
-            if models and not taken:
-                raise AlreadyExists("model", models[0] if len(models) == 1 else f"one of {', '.join(models)}") from None
-            raise AlreadyExists("run", next(iter(taken), drafts[0].run_id)) from None
+                _refuse_taken(connection, drafts)
+            raise  # another has written the same data set at the same moment; it is tried again
 
     def _insert_contents(self, connection: Connection, drafts: Sequence[RunDraft], numbers: Mapping[str, int]) -> None:
         params, tags, points, files, models = (
@@ -160,3 +158,16 @@ def _insert_runs(connection: Connection, drafts: Sequence[RunDraft]) -> dict[str
     if len(drafts) == 1:
         return {drafts[0].run_id: inserted.inserted_primary_key[0]}  # type: ignore[index]
     return run_numbers(connection, [draft.run_id for draft in drafts])
+
+
+def _refuse_taken(connection: Connection, drafts: Sequence[RunDraft]) -> None:
+    """Raise `AlreadyExists` for ids of runs or models that are there, or come twice."""
+    runs = [draft.run_id for draft in drafts]
+    known = run_numbers(connection, runs)
+    if run_id := next((run_id for run_id, times in Counter(runs).items() if times > 1 or run_id in known), None):
+        raise AlreadyExists("run", run_id)
+    models = [model.model_id for draft in drafts for model in draft.models]
+    column = t.logged_models.c.model_id
+    there = {found for some in chunks(models) for found in connection.scalars(sa.select(column).where(column.in_(some)))}
+    if model_id := next((model for model, times in Counter(models).items() if times > 1 or model in there), None):
+        raise AlreadyExists("model", model_id)
