@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import math
 import shutil
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
+from fitbook.artifacts._local import LocalArtifacts
 from fitbook.testing import faults
 from fitbook.testing.faults import Fault
 from fitbook.testing.invariants import problems
@@ -24,6 +27,24 @@ Injected = Callable[[Fault], AbstractContextManager[None]]
 TIMES = {"once": 1, "three-times": 3, "from-then-on": math.inf}
 # Of a program that says more than this, nobody reads the first word.
 MOST_WARNINGS = 3
+
+
+def digest(content: bytes | Path) -> str:
+    return hashlib.sha256(content if isinstance(content, bytes) else content.read_bytes()).hexdigest()
+
+
+@contextmanager
+def meant_to_be_written() -> Iterator[set[str]]:
+    """Collect the digests of all files that fitbook begins to write in this block."""
+    found: set[str] = set()
+    put = LocalArtifacts.put
+
+    def noted(self: LocalArtifacts, path: str, content: Any) -> Any:
+        found.add(digest(content))
+        return put(self, path, content)
+
+    with mock.patch.object(LocalArtifacts, "put", noted):
+        yield found
 
 
 class Trial:
@@ -41,12 +62,16 @@ class Trial:
     def run(self, fault: Fault, inject: Callable[[Path], AbstractContextManager[None]]) -> bool:
         """Look at one place; False if there is no such place any more."""
         place = self.folder / f"{fault.n}"
-        with inject(place):
+        with meant_to_be_written() as whole_files, inject(place):
             seen = self.program(place)
         told = f"fault {fault.n}, {fault.error}, at {fault.where}"
         assert seen.result == self.plain.result, told
         assert seen.output == self.plain.output, told
         assert problems(place) == [], told
+        found = [
+            file for file in place.rglob("artifacts/**/*") if file.is_file() and not file.name.startswith(".part-")
+        ]
+        assert {digest(file) for file in found} <= whole_files, f"{told}: half a file"
         kept = self.kept(place)
         complete = (kept.runs, kept.files, kept.statuses) == (self.whole.runs, self.whole.files, self.whole.statuses)
         assert complete or seen.warned, f"{told}: lost without a word: {self._lost(kept)}"
