@@ -113,6 +113,25 @@ def identifier(what: str, value: object, most: int = 32) -> str:
     raise InvalidValue(f"The {what} {_show(value)} is not 1 to {most} letters, digits, '_' and '-'.")
 
 
+def asked(what: str, value: object) -> str:
+    """Check what something is looked up by: a text, for MySQL finds every text without digits for the number 0.
+
+    Parameters
+    ----------
+    what : str
+        What it is, for the message.
+    value : object
+        What the user gave.
+    """
+    if type(value) is str and value.isascii() and "\x00" not in value:
+        return value
+    if not isinstance(value, str):
+        raise InvalidValue(f"The {what} {_show(value)} is of type {type(value).__name__}; give a string.")
+    if found := _NO_TEXT.search(value):
+        raise InvalidValue(f"The {what} {_show(value)} has {found[0]!r}, which no {what} can have.")
+    return value
+
+
 def metric_value(metric_key: str, value: Any) -> float:
     """Check a metric's value: a real number, NaN and infinities included; numpy scalars and 0-d arrays are numbers."""
     if isinstance(value, (float, int)) and not isinstance(value, bool):

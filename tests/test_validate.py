@@ -35,6 +35,20 @@ def test_bad_keys_say_what_is_wrong(key: Any, says: str) -> None:
         _validate.key("metric", key)
 
 
+@pytest.mark.parametrize("value", ["", "a", "ü 模型"])
+def test_texts_may_be_asked_for(value: str) -> None:
+    assert _validate.asked("tag key", value) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [(0, "tag key 0 is of type int; give a string"), ("a\x00", r"has '\\x00', which no tag key"), ("\ud800", "ud800")],
+)
+def test_what_is_no_text_is_not_asked_for(value: Any, says: str) -> None:
+    with pytest.raises(InvalidValue, match=says):
+        _validate.asked("tag key", value)
+
+
 @given(value=st.one_of(st.text(max_size=400), st.integers(), st.none(), st.tuples(st.text())))
 def test_a_safe_key_is_always_accepted_and_good_ones_stay(value: object) -> None:
     made = _validate.safe_key(value)

@@ -342,10 +342,11 @@ class StoreSuite(TextSuite):
         assert store.get_run(run_id).data.metrics == {"m": 1.0}
         assert len(store.search_runs(["0"])) == 1
 
-    @pytest.mark.parametrize("unknown", [UNKNOWN, "", "nonsense", "ü" * 100, None, 3])
+    @pytest.mark.parametrize("unknown", [UNKNOWN, "", "nonsense", "ü" * 100, "a\x00", "\ud800", None, 0, 3, b"a", []])
     def test_unknown_runs_are_named(self, store: Store, run_id: str, unknown: Any) -> None:
         for call in (
             lambda: store.get_run(unknown),
+            lambda: store.get_run_info(unknown),
             lambda: store.update_run(unknown, status="FAILED"),
             lambda: store.delete_run(unknown),
             lambda: store.restore_run(unknown),

@@ -197,6 +197,25 @@ class TextSuite:
                 call()
         assert store.get_run(run_id) == before
 
+    @pytest.mark.parametrize("wrong", [0, 1.5, b"k", [], {}, "\x00", "\ud800"])
+    def test_what_no_text_can_be_is_not_looked_up(self, store: Store, run_id: str, wrong: Any) -> None:
+        store.log_batch(run_id, [Metric("m", 1.0, START)], {"p": "1"}, {"t": "1"})
+        store.set_experiment_tag(DEFAULT_EXPERIMENT_ID, "t", "1")
+        before = store.get_run(run_id), store.get_experiment(DEFAULT_EXPERIMENT_ID)
+        calls: list[Callable[[], object]] = [
+            lambda: store.delete_tag(run_id, wrong),
+            lambda: store.delete_experiment_tag(DEFAULT_EXPERIMENT_ID, wrong),
+            lambda: store.get_metric_history(run_id, wrong),
+            lambda: store.get_metric_history(run_id, wrong, 2),
+            lambda: store.get_param_history(run_id, wrong),
+            lambda: store.get_experiment_by_name(wrong),
+            lambda: store.find_runs(wrong),
+        ]
+        for call in calls:
+            with pytest.raises(InvalidValue, match="give a string|can have"):
+                call()
+        assert (store.get_run(run_id), store.get_experiment(DEFAULT_EXPERIMENT_ID)) == before
+
     @given(key=st.text(max_size=300))
     @many_examples
     def test_a_key_is_accepted_and_found_or_refused(self, store: Store, key: str) -> None:

@@ -106,7 +106,7 @@ class SqlContents(SqlPart):
         with self.database.read() as connection:
             run = self._run(connection, run_id, active=False)
             query = sa.select(c.key, c.old_value, c.new_value, c.timestamp, c.user_id, c.reason).where(c.run == run)
-            query = query if key is None else query.where(c.key == key)
+            query = query if key is None else query.where(c.key == _validate.asked("parameter key", key))
             return [ParamChange(*row) for row in connection.execute(query.order_by(c.id))]
 
     def set_tag_once(self, run_id: str, key: str, value: str) -> str:
@@ -119,6 +119,7 @@ class SqlContents(SqlPart):
         return value
 
     def delete_tag(self, run_id: str, key: str) -> None:
+        key = _validate.asked("tag key", key)
         with self.database.write() as connection:
             run = self._run(connection, run_id)
             gone = connection.execute(t.tags.delete().where(t.tags.c.run == run, t.tags.c.key == key))
@@ -132,7 +133,7 @@ class SqlContents(SqlPart):
         if max_points is not None and (type(max_points) is not int or max_points < 2):
             raise InvalidValue(f"max_points is {max_points!r}; give a whole number of at least 2, or None for all.")
         with self.database.read() as connection:
-            of = {"of_run": self._run(connection, run_id, active=False), "of_key": key}
+            of = {"of_run": self._run(connection, run_id, active=False), "of_key": _validate.asked("metric key", key)}
             total = 0 if max_points is None else self._count_points.all(connection, of)[0][0]
             if max_points is None or total <= max_points:
                 rows = self._all_points.all(connection, of)

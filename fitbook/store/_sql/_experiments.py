@@ -49,6 +49,7 @@ class SqlExperiments(SqlPart):
             return self._experiments(connection, t.experiments.c.id == number)[0]
 
     def get_experiment_by_name(self, name: str) -> Experiment | None:
+        name = _validate.asked("experiment name", name)
         with self.database.read() as connection:
             found = self._experiments(connection, t.experiments.c.name == name)
         return found[0] if found else None
@@ -76,7 +77,7 @@ class SqlExperiments(SqlPart):
             update(connection, t.experiments, row.id, last_update_time=now_ms())
 
     def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
-        tags = t.experiment_tags
+        tags, key = t.experiment_tags, _validate.asked("tag key", key)
         with self.database.write() as connection:
             row = self._experiment(connection, experiment_id)
             gone = connection.execute(tags.delete().where(tags.c.experiment == row.id, tags.c.key == key))

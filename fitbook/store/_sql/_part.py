@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
+from fitbook import _validate
 from fitbook.entities import LifecycleStage
 from fitbook.errors import NotFound, WrongState
 from fitbook.store import _tables as t
@@ -68,7 +69,8 @@ class SqlPart(Store):
         return self._run_and_lease(connection, run_id, active=active)[0]
 
     def _run_and_lease(self, connection: Connection, run_id: str, *, active: bool = True) -> tuple[int, int | None]:
-        found = (self._lock_run if active else self._find_run).first(connection, {"of_run": run_id})
+        find = self._lock_run if active else self._find_run
+        found = find.first(connection, {"of_run": run_id}) if may_be_id(run_id) else None
         if found is None:
             raise no_run(connection, run_id)
         number, stage, lease_until = found
@@ -98,15 +100,21 @@ def number_of(kind: str, text: object) -> int:
     raise NotFound(f"{kind} with id", text, hint="Ids of experiments are numbers; names go to get_experiment_by_name.")
 
 
+def may_be_id(value: object) -> bool:
+    """Tell whether a run may have this id; nothing else is looked up, for MySQL finds every id with letters for 0."""
+    return isinstance(value, str) and value.isascii() and "\x00" not in value
+
+
 def run_ids(connection: Connection, prefix: str, limit: int) -> list[str]:
     """List ids of runs that begin with this text."""
+    prefix = _validate.asked("beginning of a run id", prefix)
     matches = t.runs.c.run_id.between(prefix, prefix + "~")
     return list(connection.scalars(sa.select(t.runs.c.run_id).where(matches).limit(limit)))
 
 
 def no_run(connection: Connection, run_id: object) -> NotFound:
     """Make the error for an unknown run, with ids that look like it."""
-    known = run_ids(connection, run_id[:4], 50) if isinstance(run_id, str) and run_id else []
+    known = run_ids(connection, str(run_id)[:4], 50) if may_be_id(run_id) and run_id else []
     return NotFound("run", run_id, known, hint="" if known else "`fitbook runs list` shows what there is.")
 
 

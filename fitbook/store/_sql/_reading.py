@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, Row
 from fitbook.entities import Dataset, DatasetInput, Run, RunData, RunInfo, RunInputs, RunStatus
 from fitbook.store import _tables as t
 from fitbook.store._sql._leases import END_REASON_TAG, Ended, SqlLeases
-from fitbook.store._sql._part import chunks, grouped, no_run, run_ids
+from fitbook.store._sql._part import chunks, grouped, may_be_id, no_run, run_ids
 from fitbook.store._sql._values import decode
 
 
@@ -80,7 +80,7 @@ class SqlReading(SqlLeases):
 
 
 def _row(connection: Connection, run_id: str) -> Row[Any]:
-    row = connection.execute(select_runs().where(t.runs.c.run_id == run_id)).first()
+    row = connection.execute(select_runs().where(t.runs.c.run_id == run_id)).first() if may_be_id(run_id) else None
     if row is None:
         raise no_run(connection, run_id)
     return row
