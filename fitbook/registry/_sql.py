@@ -23,8 +23,9 @@ from fitbook.registry._base import Registry
 from fitbook.registry._merging import merge
 from fitbook.store import Database, _filter, retrying
 from fitbook.store import _tables as t
-from fitbook.store._filter_order import order
+from fitbook.store._filter_order import Ordering
 from fitbook.store._filter_sql import where
+from fitbook.store._pages import find_page
 
 _MODELS, _VERSIONS, _ALIASES = t.registered_models.c, t.model_versions.c, t.model_aliases.c
 _SUGGESTED = 1000  # how many names are looked through for what was perhaps meant
@@ -99,13 +100,12 @@ class SqlRegistry(Registry):
         order_by: Sequence[str] | None = None,
         page_token: str | None = None,
     ) -> PagedList[RegisteredModel]:
-        offset, limit = _page(page_token, max_results, most=1000)
-        query = _searched(sa.select(t.registered_models), filter_string, order_by, _filter.REGISTERED_MODELS)
-        query = (query if order_by else query.order_by(_MODELS.name)).offset(offset).limit(limit + 1)
+        size = _size(max_results, most=1000)
+        query, ordering = _searched(sa.select(t.registered_models), filter_string, order_by, _filter.REGISTERED_MODELS)
+        search = ["registered models", filter_string or "", list(order_by or ())]
         with self.database.read() as connection:
-            rows = connection.execute(query).all()
-            found = _rows.models(connection, rows[:limit])
-        return PagedList(found, str(offset + limit) if len(rows) > limit else None)
+            rows, token = find_page(connection, query, ordering, search, size, page_token)
+            return PagedList(_rows.models(connection, rows), token)
 
     def get_latest_versions(self, name: str, stages: Sequence[str] | None = None) -> list[ModelVersion]:
         name = _rules.model_name(name)
@@ -220,15 +220,12 @@ class SqlRegistry(Registry):
         order_by: Sequence[str] | None = None,
         page_token: str | None = None,
     ) -> PagedList[ModelVersion]:
-        offset, limit = _page(page_token, max_results, most=200_000)
-        query = _searched(_rows.select_versions(), filter_string, order_by, _filter.MODEL_VERSIONS)
-        if not order_by:
-            query = query.order_by(_VERSIONS.last_updated_timestamp.desc(), _MODELS.name, _VERSIONS.version.desc())
-        query = query.offset(offset).limit(limit + 1)
+        size = _size(max_results, most=200_000)
+        query, ordering = _searched(_rows.select_versions(), filter_string, order_by, _filter.MODEL_VERSIONS)
+        search = ["model versions", filter_string or "", list(order_by or ())]
         with self.database.read() as connection:
-            rows = connection.execute(query).all()
-            found = _rows.versions(connection, rows[:limit])
-        return PagedList(found, str(offset + limit) if len(rows) > limit else None)
+            rows, token = find_page(connection, query, ordering, search, size, page_token)
+            return PagedList(_rows.versions(connection, rows), token)
 
     def set_model_version_tag(self, name: str, version: int | str, key: str, value: str) -> None:
         name, version, row = _rules.model_name(name), _rules.version(version), _tag_row(key, value)
@@ -359,21 +356,17 @@ def _touch(connection: Connection, number: int, **values: Any) -> None:
 
 def _searched(
     query: sa.Select[Any], filter_string: str | None, order_by: Sequence[str] | None, entity: _filter.Entity
-) -> sa.Select[Any]:
+) -> tuple[sa.Select[Any], Ordering]:
     tree = _filter.parse(filter_string, entity)
     if tree is not None:
         query = query.where(where(tree, entity))
-    return order(query, _filter.parse_order(order_by, entity), entity)
+    return query, Ordering(_filter.parse_order(order_by, entity), entity)
 
 
-def _page(token: str | None, max_results: int, *, most: int) -> tuple[int, int]:
+def _size(max_results: object, *, most: int) -> int:
     if not isinstance(max_results, int) or isinstance(max_results, bool) or not 1 <= max_results <= most:
         raise InvalidValue(f"max_results is {max_results!r}; give a whole number from 1 to {most}.")
-    if not token:
-        return 0, max_results
-    if not (isinstance(token, str) and token.isascii() and token.isdigit() and len(token) < 19):
-        raise InvalidValue(f"The page token {token!r} is not one that a search returned.")
-    return int(token), max_results
+    return max_results
 
 
 def _tag_row(key: object, value: object) -> dict[str, str]:

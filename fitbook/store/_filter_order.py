@@ -83,13 +83,6 @@ class Ordering:
         self.terms += [*map(Term, fixed), *(Term(value, not order.ascending) for value in values)]
 
 
-def order(
-    select: sa.Select[Any], orders: Sequence[Order], entity: Entity, *, artifact_root: str = ""
-) -> sa.Select[Any]:
-    """Order a selection from the entity's table; without orders it is returned as it is."""
-    return Ordering(orders, entity, artifact_root=artifact_root).apply(select) if orders else select
-
-
 def _expressions(field: Field, target: Target, joins: list[tuple[Any, Any]]) -> tuple[list[Any], list[Any]]:
     """Join what an ordering needs; return terms that are the same for both directions, and those that turn."""
     if field.kind == "attribute":

@@ -169,6 +169,55 @@ def test_errors_point_at_what_is_wrong(text: str, at: str, reason: str) -> None:
     assert reason in caught.value.reason
 
 
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("metrics.loss", Field("metric", "loss")),
+        ("metrics.loss.latest", Field("metric", "loss")),
+        ("metrics.loss.min", Field("metric", "loss", "min")),
+        ("metrics.loss.max", Field("metric", "loss", "max")),
+        ("metrics.val_loss.best", Field("metric", "val_loss", "min")),
+        ("metrics.accuracy.best", Field("metric", "accuracy", "max")),
+        ("metric.`a b`.min", Field("metric", "a b", "min")),
+        ('metrics."a.b".best', Field("metric", "a.b", "max")),
+        # In quotes, and with any other end, a key is meant as it is.
+        ("metrics.`loss.min`", Field("metric", "loss.min")),
+        ('metrics."loss.best"', Field("metric", "loss.best")),
+        ('metrics."loss.min".max', Field("metric", "loss.min", "max")),
+        ("metrics.a.b.min", Field("metric", "a.b", "min")),
+        ("metrics.a.b", Field("metric", "a.b")),
+        ("metrics.a.MAX", Field("metric", "a.MAX")),
+        ("metrics.min", Field("metric", "min")),
+        ("params.a.min", Field("param", "a.min")),
+        ("tags.a.best", Field("tag", "a.best")),
+        ("parent", Field("attribute", "parent_run_id")),
+        ("attributes.parent_run_id", Field("attribute", "parent_run_id")),
+    ],
+)
+def test_which_value_of_a_metric_is_meant(name: str, field: Field) -> None:
+    node = parse(f"{name} IS NOT NULL", RUNS)
+    assert isinstance(node, Compare)
+    assert node.field == field
+    assert parse_order([f"{name} DESC"], RUNS) == [Order(field, ascending=False)]
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "reason"),
+    [
+        ("metrics.`a`.mean > 1", 11, "found '.mean'"),
+        ("params.`a`.min > 1", 10, "only metrics have a min"),
+        ('tags."a".best = 1', 8, "only metrics have a best"),
+        ("metrics.a.min = nan", 16, "never nan"),
+        ("metrics.a.max = 'x'", 16, "is a number"),
+    ],
+)
+def test_errors_point_at_the_wrong_value_of_a_metric(text: str, position: int, reason: str) -> None:
+    with pytest.raises(InvalidFilter) as caught:
+        parse(text, RUNS)
+    assert caught.value.position == position
+    assert reason in caught.value.reason
+
+
 def test_limits() -> None:
     wide = " OR ".join(["params.a = 'x'"] * MAX_CONDITIONS)
     assert isinstance(parse(wide, RUNS), Or)

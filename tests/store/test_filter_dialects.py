@@ -11,7 +11,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from fitbook.store import _tables as t
 from fitbook.store._filter import RUNS, parse, parse_order
 from fitbook.store._filter_dialects import ilike, json_text, like, matches, register_functions
-from fitbook.store._filter_order import order
+from fitbook.store._filter_order import Ordering
 from fitbook.store._filter_sql import where
 
 SPELLINGS = {
@@ -59,7 +59,9 @@ def test_nothing_of_sqlite_reaches_the_others(dialect: sa.Dialect) -> None:
     node = parse(EVERYTHING, RUNS)
     assert node is not None
     selection = sa.select(t.runs).where(where(node, RUNS))
-    sql = str(order(selection, parse_order(["metrics.a DESC", "params.b"], RUNS), RUNS).compile(dialect=dialect))
+    sql = str(
+        Ordering(parse_order(["metrics.a DESC", "params.b"], RUNS), RUNS).apply(selection).compile(dialect=dialect)
+    )
     assert "GLOB" not in sql
     assert "fitbook_" not in sql
 

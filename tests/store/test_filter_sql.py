@@ -22,7 +22,7 @@ from fitbook.store._filter import (
     parse_order,
 )
 from fitbook.store._filter_dialects import register_functions
-from fitbook.store._filter_order import order
+from fitbook.store._filter_order import Ordering
 from fitbook.store._filter_sql import where
 from fitbook.testing.questions import ORDERINGS, QUESTIONS, RECORDS, Clause, Question, Record, fill, sort
 
@@ -104,13 +104,8 @@ def _compare_order(engine: sa.Engine, records: list[Record], clauses: list[Claus
     # A field that comes twice counts where it comes first.
     with engine.connect() as connection:
         fill(connection, records)
-        found = list(connection.scalars(order(sa.select(t.runs.c.run_id), orders, RUNS)))
+        found = list(connection.scalars(Ordering(orders, RUNS).apply(sa.select(t.runs.c.run_id))))
     assert found == [record.run_id for record in sort(records, clauses)]
-
-
-def test_without_orders_a_selection_stays_as_it_is() -> None:
-    selection = sa.select(t.runs.c.id)
-    assert order(selection, [], RUNS) is selection
 
 
 def test_a_selection_that_joins_can_be_filtered_and_ordered(engine: sa.Engine) -> None:
@@ -122,7 +117,7 @@ def test_a_selection_that_joins_can_be_filtered_and_ordered(engine: sa.Engine) -
             t.experiments, t.experiments.c.id == t.runs.c.experiment
         )
         orders = parse_order(["tags.a", "artifact_uri"], RUNS)
-        rows = connection.execute(order(joined.where(where(node, RUNS)), orders, RUNS)).all()
+        rows = connection.execute(Ordering(orders, RUNS).apply(joined.where(where(node, RUNS)))).all()
     assert rows == [("a", "two"), ("b", "one")]
 
 
@@ -162,7 +157,7 @@ def _rows(connection: sa.Connection, entity: Entity, text: str, orders: Sequence
     }[entity.name]
     node = parse(text, entity)
     selection = sa.select(label) if node is None else sa.select(label).where(where(node, entity))
-    return list(connection.scalars(order(selection, parse_order(orders, entity), entity)))
+    return list(connection.scalars(Ordering(parse_order(orders, entity), entity).apply(selection)))
 
 
 def test_experiments(engine: sa.Engine) -> None:
@@ -234,7 +229,7 @@ def test_whatever_is_read_can_be_run(sqlite: sa.Engine, text: str) -> None:
         fill(connection, [Record("a", "x", 1, None)])
         _found(connection, text)
         clauses = [f"metrics.m{i}" for i in range(MAX_ORDERS)]
-        list(connection.scalars(order(sa.select(t.runs.c.run_id), parse_order(clauses, RUNS), RUNS)))
+        list(connection.scalars(Ordering(parse_order(clauses, RUNS), RUNS).apply(sa.select(t.runs.c.run_id))))
 
 
 @pytest.mark.parametrize(
@@ -257,7 +252,7 @@ def test_no_table_is_read_from_end_to_end(sqlite: sa.Engine, text: str) -> None:
     newest = sa.select(t.runs.c.id).where(
         t.runs.c.experiment == 1, t.runs.c.lifecycle_stage == "active", where(node, RUNS)
     )
-    selection = order(newest, parse_order(["metrics.a DESC"], RUNS), RUNS).limit(100)
+    selection = Ordering(parse_order(["metrics.a DESC"], RUNS), RUNS).apply(newest).limit(100)
     sql = selection.compile(sqlite, compile_kwargs={"literal_binds": True})
     with sqlite.connect() as connection:
         steps = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")]
