@@ -14,6 +14,7 @@ from fitbook.cli._record import every_experiment
 from fitbook.entities import Experiment, LifecycleStage, ViewType
 from fitbook.errors import FitbookError, InvalidValue, NotFound
 from fitbook.store import SqlStore, directory_of
+from fitbook.transfer import SOURCE_TAG
 
 _UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -23,7 +24,7 @@ _ORPHAN_AGE = 86_400  # seconds; a run may be starting, or coming from elsewhere
 
 @dataclass(frozen=True)
 class Folder:
-    """The files of one run: where they are, how many, and their bytes."""
+    """The files of one run: where they are, how many, and their bytes; nowhere if they are another tool's, and stay."""
 
     location: str
     run_id: str
@@ -139,7 +140,7 @@ def carry_out(store: SqlStore, uri: str, found: Plan) -> list[str]:
 
 def _selected(store: SqlStore, experiments: Sequence[Experiment], selection: Selection) -> Iterator[tuple[str, str]]:
     """Give the runs that are meant, each with where its experiment keeps files."""
-    locations = {e.experiment_id: e.artifact_location for e in experiments}
+    locations = {e.experiment_id: "" if SOURCE_TAG in e.tags else e.artifact_location for e in experiments}
     old = set(store.deleted_runs(selection.before))
     if selection.run_ids:
         old &= set(selection.run_ids)
@@ -162,7 +163,7 @@ def _kept_in(store: SqlStore, experiment: Experiment, found: Plan) -> bool:
 
 def _delete_files_of_run(store: SqlStore, folder: Folder, failed: list[str]) -> bool:
     try:
-        if store.get_run(folder.run_id).info.lifecycle_stage != LifecycleStage.DELETED:
+        if store.get_run_info(folder.run_id).lifecycle_stage != LifecycleStage.DELETED:
             return False
     except NotFound:
         return False
@@ -170,6 +171,8 @@ def _delete_files_of_run(store: SqlStore, folder: Folder, failed: list[str]) -> 
 
 
 def _delete_files(folder: Folder, failed: list[str]) -> bool:
+    if not folder.location:
+        return True
     try:
         _place(folder.location).delete(folder.run_id)
     except NotFound:
@@ -181,6 +184,8 @@ def _delete_files(folder: Folder, failed: list[str]) -> bool:
 
 
 def _measure(location: str, run_id: str) -> tuple[int, int]:
+    if not location:
+        return 0, 0
     files = _place(location).find(run_id)
     return len(files), sum(file.file_size or 0 for file in files)
 
@@ -220,7 +225,10 @@ def _orphans(store: SqlStore, location: str, own: Path | None, *, delete: bool) 
 
 
 def _is_young(folder: Path) -> bool:
-    newest = max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
+    try:
+        newest = max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
+    except OSError:
+        return True  # somebody changes it just now
     return newest > time.time() - _ORPHAN_AGE
 
 

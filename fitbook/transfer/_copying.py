@@ -38,7 +38,8 @@ def copy_files(
     recorded : mapping of str to StoredFile, optional
         What the store has noted of the target's files, by path.
     finished : bool
-        Whether the files were copied after they had been written for the last time: the size then says enough.
+        Whether the files were copied after they had been written for the last time: the size then says enough, and one
+        of another size was changed here.
 
     Returns
     -------
@@ -53,11 +54,14 @@ def copy_files(
     for info in files.find():
         path = f"{under}/{info.path}" if under else info.path
         try:
-            if there.get(path) == info.file_size and path in there:
-                known = recorded.get(path)
-                if finished and known is not None:
+            known = recorded.get(path)
+            if finished and known is not None and known.sha256 and there.get(path) == known.size:
+                if known.size == info.file_size:
                     summary.there["files"] += 1
-                    continue
+                else:
+                    summary.skip("file", f"{owner}/{path}", "has another content here, which stays")
+                continue
+            if there.get(path) == info.file_size and path in there:
                 kept = known or noted(path, pieces(target.local_path(path)))
                 if noted(path, pieces(files.local_path(info.path))) == kept:
                     summary.there["files"] += 1

@@ -36,7 +36,7 @@ from fitbook.transfer._records import Problem, RunRecord, Source
 from fitbook.transfer._summary import Summary
 
 SOURCE_TAG = "fitbook.artifact_source"
-"""Tag of a run whose files were not copied: where they are."""
+"""Tag of a run whose files were not copied, and of an experiment whose runs have theirs in another's place: where they are."""
 
 _LOGGED_MODELS_TAG = "mlflow.log-model.history"
 _RUNS_AT_ONCE, _POINTS_AT_ONCE = 100, 20_000
@@ -106,6 +106,8 @@ class Importer:
         deleted = theirs.lifecycle_stage == LifecycleStage.DELETED
         try:
             ours = self._store.get_experiment_by_name(theirs.name)
+            # An interrupted import may have made it, and not come to delete it; of the reader's own none is deleted.
+            imported = ours is None or ours.creation_time == theirs.creation_time
             if ours is None:
                 ours = self._new_experiment(theirs)
                 self._summary.taken["experiments"] += 1
@@ -119,7 +121,7 @@ class Importer:
                     reason = "is deleted here: restore it, and its runs can be imported"
                     self._summary.skip("experiment", theirs.name, reason)
                     return None
-            if deleted and ours.lifecycle_stage == LifecycleStage.ACTIVE and self._is_empty(ours):
+            if deleted and imported and ours.lifecycle_stage == LifecycleStage.ACTIVE and self._is_empty(ours):
                 self._store.delete_experiment(ours.experiment_id)
         except StoreUnavailable:
             raise
@@ -131,6 +133,8 @@ class Importer:
     def _new_experiment(self, theirs: Experiment) -> Experiment:
         place = None if self._artifacts else _reachable(theirs.artifact_location)
         tags = clean_tags(theirs.name, theirs.tags, self._summary.problems)
+        if place is not None:
+            tags[SOURCE_TAG] = place
         number = self._store.create_experiment(theirs.name, place, tags, theirs.creation_time)
         return self._store.get_experiment(number)
 

@@ -20,6 +20,7 @@ from fitbook.errors import InvalidValue, StoreUnavailable
 from fitbook.store import SqlStore, open_store
 from fitbook.store._checking import counts
 from fitbook.tracking._backend import Backend
+from fitbook.transfer import SOURCE_TAG
 
 Gc = Callable[..., Result]
 DAY = 86_400
@@ -322,6 +323,19 @@ def test_a_place_that_can_not_be_reached_keeps_its_runs(
     assert f"kept: run {there.run_id[:8]}: The artifact s3://bucket/place" in said
     assert "not looked into: The artifact s3://bucket/place" in said
     assert (store.find_runs(there.run_id), store.find_runs(gone)) == ([there.run_id], [])
+
+
+def test_files_that_another_tool_keeps_stay(fitbook: Gc, store: SqlStore, tmp_path: Path) -> None:
+    # Imported with --no-artifacts: what MLflow has noted of the run lies in the same folder.
+    theirs = tmp_path / "mlruns" / "1"
+    where = store.create_experiment("linked", theirs.as_uri(), {SOURCE_TAG: theirs.as_uri()})
+    store.create_runs([RunDraft(where, "a" * 32, "theirs", "ada", 1)])
+    for name in ("meta.yaml", "artifacts/model.pkl"):
+        LocalArtifacts(theirs / ("a" * 32)).put(name, b"x")
+    store.delete_experiment(where)
+    assert "In all 1 experiment, 1 run, 0 files of 0 B" in fitbook("gc", "--yes").output
+    assert store.find_runs("a" * 32) == []
+    assert len(LocalArtifacts(theirs).find()) == 2
 
 
 def test_the_database_gets_smaller(fitbook: Gc, store: SqlStore, uri: str, draft: Callable[..., RunDraft]) -> None:

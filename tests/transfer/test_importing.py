@@ -215,6 +215,31 @@ def test_a_changed_file_is_copied_again_and_an_equal_one_is_not(
     assert kept.stat().st_ino == before
 
 
+def test_a_file_that_was_changed_here_stays(theirs: Any, at: Any, take: Any, store: Store, run_id: Any) -> None:
+    source = at("mlruns", theirs)
+    take(source)
+    run = store.get_run(run_id(1))
+    path, content = next(iter(theirs.runs[0].files.items()))
+    changed, lost = content + b", and more", Path(run.info.artifact_uri.removeprefix("file://"), path)
+    store.record_files(run_id(1), [open_artifacts(run.info.artifact_uri).put(path, changed)])
+    [problem] = take(source).problems
+    assert (problem.kind, problem.key) == ("file", f"{run_id(1)}/{path}")
+    assert files_of(run)[path] == changed
+    # One that was cut short is no change of anybody's.
+    lost.write_bytes(b"")
+    assert take(source).problems == []
+    assert files_of(run)[path] == content
+
+
+def test_experiments_of_ours_are_not_deleted(theirs: Any, at: Any, take: Any, store: Store) -> None:
+    mine = store.create_experiment("gone")
+    theirs.experiments[0] = ("0", "Default", True, {})
+    for run in theirs.runs:
+        run.experiment = "1"
+    take(at("mlruns", theirs))
+    assert {store.get_experiment(number).lifecycle_stage for number in ("0", mine)} == {"active"}
+
+
 def test_an_experiment_of_that_name_is_joined(theirs: Any, at: Any, take: Any, store: Store, run_id: Any) -> None:
     mine = store.create_experiment("exp ünï", tags={"team": "mine"})
     store.create_runs([RunDraft(mine, "f" * 32, "mine", "ada", START)])
