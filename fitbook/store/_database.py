@@ -162,9 +162,7 @@ class Database:
         self._identity, self._making = _identity(self._path), False
 
     @classmethod
-    def of_file(
-        cls, file: Path, *, prepare: Callable[[], None] | None = None, upgrade: bool | None = None
-    ) -> Database:
+    def of_file(cls, file: Path, *, prepare: Callable[[], None] | None = None, upgrade: bool | None = None) -> Database:
         """Open a SQLite file, whose path may hold what means something in a URL."""
         return cls(sa.URL.create("sqlite", database=str(file)), prepare=prepare, upgrade=upgrade)
 

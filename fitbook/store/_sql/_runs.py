@@ -168,6 +168,8 @@ def _refuse_taken(connection: Connection, drafts: Sequence[RunDraft]) -> None:
         raise AlreadyExists("run", run_id)
     models = [model.model_id for draft in drafts for model in draft.models]
     column = t.logged_models.c.model_id
-    there = {found for some in chunks(models) for found in connection.scalars(sa.select(column).where(column.in_(some)))}
+    there = {
+        found for some in chunks(models) for found in connection.scalars(sa.select(column).where(column.in_(some)))
+    }
     if model_id := next((model for model, times in Counter(models).items() if times > 1 or model in there), None):
         raise AlreadyExists("model", model_id)
