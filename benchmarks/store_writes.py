@@ -177,7 +177,8 @@ def writers(tool: Tool, effort: Effort) -> list[Measure]:
     seconds = (time.perf_counter() - start) / (WRITERS * runs)
     tool.use(folder)
     failed = sum(process.returncode != 0 for process in processes)
-    if failed or (kept := tool.count_runs()) != WRITERS * runs:
+    kept = tool.count_runs()
+    if failed or kept != WRITERS * runs:
         raise RuntimeError(f"{failed} of {WRITERS} processes failed; {kept} of {WRITERS * runs} runs were written.")
     title = f"{WRITERS} processes × {runs:,} runs into one file, each run"
     return [Measure("writers", title, Spread.of([seconds]), None, Goal(5e-3), whole=True)]
