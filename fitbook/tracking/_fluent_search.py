@@ -35,7 +35,9 @@ def search_runs(
     experiment_ids, experiment_names : str or sequence of str, optional
         Where to look: the chosen experiment if neither is given.
     filter_string : str, optional
-        For instance ``"metrics.accuracy > 0.9 and params.model = 'rf'"``.
+        For instance ``"metrics.accuracy > 0.9 and params.model = 'rf'"``. MLflow's filters, and ``OR``, ``NOT``,
+        parentheses, ``IN``, ``BETWEEN``, ``IS NULL``, ``RLIKE``, numbers on params, ``metrics.loss.min`` (``max``,
+        ``best``, ``latest``; a key that itself ends so is quoted), and ``parent_run_id = '…'``.
     run_view_type : int
         A `ViewType`: active (the default), deleted, or all.
     max_results : int, default 100000
