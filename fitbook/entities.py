@@ -120,11 +120,13 @@ class LifecycleStage:
 
     @staticmethod
     def of_view(view_type: int) -> tuple[str, ...]:
-        """The stages that a `ViewType` includes."""
-        return {
-            ViewType.ACTIVE_ONLY: (LifecycleStage.ACTIVE,),
-            ViewType.DELETED_ONLY: (LifecycleStage.DELETED,),
-        }.get(view_type, (LifecycleStage.ACTIVE, LifecycleStage.DELETED))
+        """The stages that a `ViewType` includes; raises `InvalidValue` for what is none."""
+        stages = {
+            "active_only": (LifecycleStage.ACTIVE,),
+            "deleted_only": (LifecycleStage.DELETED,),
+            "all": (LifecycleStage.ACTIVE, LifecycleStage.DELETED),
+        }
+        return stages[ViewType.to_string(view_type)]
 
     @classmethod
     def view_type_to_stages(cls, view_type: int = ViewType.ALL) -> list[str]:

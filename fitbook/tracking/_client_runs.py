@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fitbook import settings
+from fitbook import _validate, settings
 from fitbook._log import FitbookWarning
 from fitbook.artifacts import checked_location
 from fitbook.entities import (
@@ -95,9 +95,10 @@ class RunVerbs(ClientCore):
         self._store.set_experiment_tag(str(experiment_id), key, str(value))
 
     def set_experiment_tags(self, experiment_id: str, tags: Mapping[str, Any]) -> None:
-        """Set several tags of an experiment."""
-        for key, value in pairs("set_experiment_tags", tags):
-            self.set_experiment_tag(experiment_id, key, value)
+        """Set several tags of an experiment; none of them if one breaks a rule."""
+        given = [(_validate.key("tag", k), _validate.text("tag", v)) for k, v in pairs("set_experiment_tags", tags)]
+        for key, value in given:
+            self._store.set_experiment_tag(str(experiment_id), key, value)
 
     def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
         """Remove one tag of an experiment."""

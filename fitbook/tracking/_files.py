@@ -46,7 +46,7 @@ class RunFiles:
 
     def put(self, path: str, content: bytes | Path) -> StoredFile:
         """Write one file, given as bytes or as a local file to copy; overwrites."""
-        return self.put_all({path: content})[0]
+        return self.put_all({checked(path): content})[0]
 
     def put_all(
         self, files: Mapping[str, bytes | Path], done: Callable[[StoredFile], object] = lambda file: None

@@ -105,10 +105,11 @@ def log_metric(
     InvalidValue
         The key breaks a rule, or the value is not a real number.
     """
+    measured_on = None if dataset is None else dataset_input(dataset)
     run = active_or_new_run() if run_id is None else target(run_id)
     run.log_metric(key, value, step, timestamp)
-    if dataset is not None:
-        run.log_batch(datasets=[dataset_input(dataset)])
+    if measured_on is not None:
+        run.log_batch(datasets=[measured_on])
     return done(synchronous)
 
 
@@ -122,10 +123,11 @@ def log_metrics(
     dataset: Any = None,
 ) -> RunOperations | None:
     """Add one point to each of several metrics; all or none. See `log_metric`."""
+    measured_on = None if dataset is None else dataset_input(dataset)
     run = target(run_id)
     run.log_metrics(metrics, step, timestamp)
-    if dataset is not None:
-        run.log_batch(datasets=[dataset_input(dataset)])
+    if measured_on is not None:
+        run.log_batch(datasets=[measured_on])
     return done(synchronous)
 
 

@@ -22,8 +22,8 @@ def frame(runs: Sequence[Run]) -> pd.DataFrame:
         "experiment_id": [info.experiment_id for info in infos],
         "status": [info.status for info in infos],
         "artifact_uri": [info.artifact_uri for info in infos],
-        "start_time": pd.to_datetime(starts, unit="ms", utc=True),
-        "end_time": pd.to_datetime(ends, unit="ms", utc=True),
+        "start_time": pd.to_datetime(starts, unit="ms", utc=True, errors="coerce"),
+        "end_time": pd.to_datetime(ends, unit="ms", utc=True, errors="coerce"),
     }
     columns |= _wide("metrics", [run.data.metrics for run in runs], float("nan"))
     columns |= _wide("params", [run.data.params for run in runs], None)

@@ -80,9 +80,16 @@ class RunHandle:
         Where the run is kept.
     run_id : str
         The run's id.
+
+    Raises
+    ------
+    NotFound
+        The id is no text.
     """
 
     def __init__(self, backend: Backend, run_id: str) -> None:
+        if not isinstance(run_id, str):
+            raise NotFound("run", run_id, hint="Ids of runs are texts.")
         self.backend = backend
         self.run_id = run_id
         self._artifacts: RunFiles | None = None
@@ -101,7 +108,7 @@ class RunHandle:
 
     def correct_param(self, key: str, value: Any, reason: str | None = None) -> None:
         """Replace the value of a parameter, and keep the old one; see `fitbook.correct_param`."""
-        user = _context.user_name()
+        key, user = _validate.key("parameter", key), _context.user_name()
         self.backend.store.correct_param(self.run_id, key, _text(value), user_id=user, reason=reason or "")
 
     def log_metric(self, key: str, value: float, step: int | None = None, timestamp: int | None = None) -> None:
@@ -171,18 +178,18 @@ class RunHandle:
 
     def log_artifact(self, local_path: str | Path, artifact_path: str | None = None) -> None:
         """Copy a local file, or a folder with all in it, into the run; see `fitbook.log_artifact`."""
-        source = Path(local_path)
-        if source.is_dir():
+        source = local(local_path)
+        if os.path.isdir(source):  # of a name too long for any file, Path's own is_dir() raises
             self.log_artifacts(source, f"{artifact_path}/{source.name}" if artifact_path else source.name)
             return
-        if not source.is_file():
+        if not os.path.isfile(source):
             raise NotFound("local file", str(local_path), hint=f"Looked from {Path.cwd()}.")
         self.writable.put(f"{artifact_path}/{source.name}" if artifact_path else source.name, source)
 
     def log_artifacts(self, local_dir: str | Path, artifact_path: str | None = None) -> None:
         """Copy everything in a local folder into the run; see `fitbook.log_artifacts`."""
-        folder = Path(local_dir)
-        if not folder.is_dir():
+        folder = local(local_dir)
+        if not os.path.isdir(folder):
             raise NotFound("local folder", str(local_dir), hint=f"Looked from {Path.cwd()}.")
         self.writable.put_folder(folder, artifact_path)
 
@@ -389,6 +396,19 @@ def _text(value: Any) -> str:
         raise InvalidValue(
             f"The value is a {type(value).__name__} that can't be turned into text: {error!r}."
         ) from error
+
+
+def local(path: Any) -> Path:
+    """Give what names a file or folder of this machine as a path.
+
+    Raises
+    ------
+    InvalidValue
+        It is neither text nor a path.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise InvalidValue(f"The local path {path!r} is of type {type(path).__name__}; give a text or a Path.")
+    return Path(path)
 
 
 def pairs(function: str, values: Any) -> Iterable[tuple[Any, Any]]:

@@ -46,6 +46,13 @@ def test_experiments(client: Client) -> None:
     assert len(client.search_experiments(max_results=1)) == 1
 
 
+def test_of_several_tags_of_an_experiment_one_is_wrong(client: Client) -> None:
+    for wrong in ({"good": 1, "b*d": 2}, {"good": 1, "bad": "\x00"}):
+        with pytest.raises(InvalidValue):
+            client.set_experiment_tags("0", wrong)
+    assert dict(client.get_experiment("0").tags) == {}
+
+
 def test_a_run_from_begin_to_end(client: Client) -> None:
     run = client.create_run(0, start_time=5, tags={"a": 1}, run_name="x")
     assert (run.info.status, run.info.start_time, run.info.run_name) == ("RUNNING", 5, "x")

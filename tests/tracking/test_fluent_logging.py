@@ -134,3 +134,14 @@ def test_files_are_deleted() -> None:
     fitbook.delete_run(run.run_id)
     with pytest.raises(WrongState, match="restore"):
         fitbook.delete_artifacts("d.txt", run_id=run.run_id)
+
+
+def test_what_is_no_data_set_is_refused_before_the_metric_is_written() -> None:
+    run = fitbook.start_run()
+    for call in (
+        lambda: fitbook.log_metric("m", 1, dataset=object()),
+        lambda: fitbook.log_metrics({"m": 1}, dataset=object()),
+    ):
+        with pytest.raises(InvalidValue, match="no data set"):
+            call()
+    assert dict(run.data.metrics) == {}

@@ -56,6 +56,22 @@ def test_a_table_with_a_run_that_has_not_ended() -> None:
     assert frame["end_time"].isna().all()
 
 
+def test_a_table_with_a_run_of_a_time_beyond_calendars() -> None:
+    client = fitbook.Client()
+    for start in (2**62, -(2**62), 1_000):
+        client.create_run("0", start_time=start)
+    frame = fitbook.search_runs(order_by=["start_time ASC"])
+    assert list(frame["start_time"]) == [pd.NaT, pd.Timestamp(1, unit="s", tz="UTC"), pd.NaT]
+
+
+@pytest.mark.parametrize("wrong", [0, 4, "all", [], None])
+def test_a_view_that_there_is_not(wrong: Any) -> None:
+    with pytest.raises(InvalidValue, match="The view type"):
+        fitbook.search_runs(run_view_type=wrong)
+    with pytest.raises(InvalidValue, match="The view type"):
+        fitbook.search_experiments(view_type=wrong)
+
+
 def test_filters_orders_and_views(three: list[str]) -> None:
     def names(*args: Any, **more: Any) -> str:
         return "".join(run.info.run_name for run in fitbook.search_runs(*args, **more, output_format="list"))

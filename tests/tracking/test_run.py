@@ -202,6 +202,29 @@ def test_local_files_that_are_not_there(run: ActiveRun, tmp_path: Path) -> None:
             run.log_artifacts(tmp_path / path)
 
 
+@pytest.mark.parametrize("wrong", [None, 3, b"a", []])
+def test_what_is_no_local_path_is_refused(run: ActiveRun, wrong: Any) -> None:
+    for verb in (run.log_artifact, run.log_artifacts):
+        with pytest.raises(InvalidValue, match="local path .* give a text or a Path"):
+            verb(wrong)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a/" * 3000, "a\x00"])
+def test_local_names_that_no_file_can_have(run: ActiveRun, name: str) -> None:
+    for verb in (run.log_artifact, run.log_artifacts):
+        with pytest.raises(NotFound, match="No local"):
+            verb(name)
+
+
+@pytest.mark.parametrize("wrong", [None, 0, [], {}])
+def test_what_can_be_no_name_is_refused(run: ActiveRun, wrong: Any) -> None:
+    for call in (lambda: run.log_text("x", wrong), lambda: run.correct_param(wrong, 1)):
+        with pytest.raises(InvalidValue, match="not text|give a string"):
+            call()
+    with pytest.raises(NotFound, match="No run"):
+        fitbook.Client().list_artifacts(wrong)
+
+
 def test_links_among_the_files_are_refused(run: ActiveRun, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "link").symlink_to("/etc/hostname")
