@@ -28,6 +28,7 @@ from fitbook.errors import FitbookError
 from fitbook.store import Database, SqlStore, directory_of, patience
 from fitbook.store import _tables as t
 from fitbook.store._clock import clock_ms
+from fitbook.store._urls import hide_password
 from fitbook.tracking import get_tracking_uri
 from fitbook.tracking._backend import open_backend
 
@@ -104,7 +105,7 @@ def _versions() -> list[Finding]:
 
 def _store() -> list[Finding]:
     uri = chosen_uri() or get_tracking_uri()
-    found = [Finding("uri", uri)]
+    found = [Finding("uri", hide_password(uri))]
     try:
         folder = directory_of(uri)
         if folder is not None and not (folder / "fitbook.db").exists():

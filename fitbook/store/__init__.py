@@ -12,7 +12,7 @@ from fitbook.store._database import Database
 from fitbook.store._engines import patience
 from fitbook.store._failures import retrying
 from fitbook.store._sql import SqlStore
-from fitbook.store._urls import absolute_url, sqlite_file
+from fitbook.store._urls import absolute_url, hide_password, sqlite_file
 
 __all__ = [
     "DEFAULT_EXPERIMENT_ID",
@@ -87,8 +87,8 @@ def directory_of(uri: str | Path) -> Path | None:
     if scheme.split("+")[0] in ("sqlite", "postgresql", "mysql", "mariadb"):
         return None
     raise InvalidValue(
-        f"The tracking URI {text!r} has the scheme {scheme!r}; give a folder, file:///…, sqlite:///…, postgresql+psycopg://… "
-        "or mysql+pymysql://…"
+        f"The tracking URI {hide_password(text)!r} has the scheme {scheme!r}; give a folder, file:///…, sqlite:///…, "
+        "postgresql+psycopg://… or mysql+pymysql://…"
     )
 
 

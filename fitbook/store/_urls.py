@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError
 
 from fitbook.errors import InvalidValue
+
+# Of what is no URL, a password may hold any character; drivers also take one from the query.
+_AFTER_USER = re.compile(r"(?<=://)([^:/@]*):.*@")
+_IN_QUERY = re.compile(r"(?<=[?&])(\w*(?:password|passwd|passphrase|token|secret))=[^&]*", re.IGNORECASE)
 
 
 def parsed_url(url: str | sa.URL) -> sa.URL:
@@ -26,7 +31,9 @@ def parsed_url(url: str | sa.URL) -> sa.URL:
 
 def no_url(url: object, error: Exception) -> InvalidValue:
     """Make the error for what is no database URL."""
-    return InvalidValue(f"The tracking URI {str(url)!r} is not a database URL that can be used here: {error}")
+    return InvalidValue(
+        f"The tracking URI {hide_password(str(url))!r} is not a database URL that can be used here: {error}"
+    )
 
 
 def sqlite_file(url: str | sa.URL) -> Path | None:
@@ -49,6 +56,7 @@ def absolute_url(url: str) -> str:
 def hide_password(url: str) -> str:
     """Write a URL as messages may show it."""
     try:
-        return sa.make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return url
+        shown = sa.make_url(url).render_as_string(hide_password=True)
+    except (ArgumentError, ValueError):
+        shown = _AFTER_USER.sub(r"\1:***@", url)
+    return _IN_QUERY.sub(r"\1=***", shown)

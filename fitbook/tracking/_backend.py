@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fitbook import settings
@@ -36,7 +36,7 @@ __all__ = [
 class Backend:
     """One tracking URI, opened."""
 
-    uri: str
+    uri: str = field(repr=False)
     store: Store
     registry: Registry
 

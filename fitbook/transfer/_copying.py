@@ -67,7 +67,9 @@ def copy_files(
                     summary.there["files"] += 1
                     new += [] if known else [kept]
                     continue
-            new.append(target.put(path, files.local_path(info.path)))
+            local = files.local_path(info.path)
+            local.open("rb").close()  # what can't be read is no fault of the target's
+            new.append(target.put(path, local))
             summary.taken["files"] += 1
         except StoreUnavailable:
             raise

@@ -12,11 +12,12 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from fitbook import settings
 from fitbook._version import __version__
 from fitbook.errors import InvalidValue, NotFound, StoreUnavailable
+from fitbook.store._urls import hide_password
 
 TRIES = 6
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 30.0  # seconds; the pause doubles from try to try
@@ -40,14 +41,20 @@ class Client:
     """
 
     def __init__(self, url: str, timeout: float = 60.0) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InvalidValue(f"{url!r} is not the address of a server; write http://host:port or https://host.")
+        try:
+            parts = urlsplit(url)
+            known = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
+        except ValueError:
+            known = False
+        if not known:
+            raise InvalidValue(
+                f"{hide_password(url)!r} is not the address of a server; write http://host:port or https://host."
+            )
         host = parts.netloc.rpartition("@")[2]
         self.url = f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
         self._timeout = timeout
-        user = parts.username or settings.MLFLOW_USERNAME.get()
-        password = parts.password or settings.MLFLOW_PASSWORD.get()
+        user = unquote(parts.username or "") or settings.MLFLOW_USERNAME.get()
+        password = unquote(parts.password or "") or settings.MLFLOW_PASSWORD.get()
         token = settings.MLFLOW_TOKEN.get()
         self._authorization = ""
         if user or password:

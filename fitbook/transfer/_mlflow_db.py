@@ -28,6 +28,7 @@ from fitbook.entities import (
     RunDraft,
 )
 from fitbook.errors import InvalidValue, StoreUnavailable
+from fitbook.store._urls import parsed_url
 from fitbook.transfer._mlruns import DELETED_VERSION
 from fitbook.transfer._places import find_files
 from fitbook.transfer._records import LoggedModelRecord, Problem, RegisteredModelRecord, RunRecord
@@ -77,7 +78,7 @@ class DatabaseSource:
 
     def __init__(self, url: str) -> None:
         self._beside = Path.cwd()
-        parsed = sa.make_url(url) if "://" in url else sa.URL.create("sqlite", database=str(Path(url).absolute()))
+        parsed = parsed_url(url) if "://" in url else sa.URL.create("sqlite", database=str(Path(url).absolute()))
         if parsed.get_backend_name() == "sqlite":
             parsed = self._read_only(parsed)
         try:
@@ -91,6 +92,11 @@ class DatabaseSource:
         missing = [name for name in _NEEDED if name not in self._tables]
         if missing:
             raise InvalidValue(f"{parsed!r} is not MLflow's database: it has no table {', '.join(missing)}.")
+        if "run_uuid" not in self._tables["runs"].columns:
+            raise InvalidValue(
+                f"{parsed!r} is not MLflow's database: its runs have no column run_uuid. A store of fitbook's is opened "
+                "with set_tracking_uri() or --tracking-uri."
+            )
 
     def experiments(self) -> Iterator[Experiment | Problem]:
         """See `Source`."""

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from fitbook.artifacts import checked
 from fitbook.entities import (
@@ -25,7 +24,7 @@ from fitbook.entities import (
 from fitbook.errors import FitbookError, NotFound, StoreUnavailable
 from fitbook.transfer._http import Client
 from fitbook.transfer._mlflow_db import infinite
-from fitbook.transfer._places import PROXY
+from fitbook.transfer._places import PROXY, proxied_path
 from fitbook.transfer._records import LoggedModelRecord, Problem, RegisteredModelRecord, RunRecord
 
 _CONNECTIONS = 8
@@ -182,10 +181,9 @@ class ServerSource:
 
     def _proxied(self, uri: str) -> Callable[[str], str] | None:
         """How to address files that the server hands on from its own store of artifacts; None for others."""
-        parts = urlsplit(uri)
-        if parts.scheme != PROXY:
+        root = proxied_path(uri)
+        if root is None:
             return None
-        root = parts.path.strip("/")
         return lambda path: self._client.address(f"{PROXY}/artifacts/{root}/{path}")
 
     def _logged_models(self, experiment_id: str) -> dict[str, list[LoggedModelRecord]]:

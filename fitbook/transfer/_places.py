@@ -43,10 +43,9 @@ def find_files(uri: str, beside: Path, own: Path | None = None) -> Files | None:
         except FitbookError:
             pass
     candidates = [own] if own is not None else []
-    parts = urlsplit(uri)
-    if parts.scheme == PROXY and parts.path.endswith("/artifacts") and ".." not in parts.path:
+    if (path := proxied_path(uri)) is not None and path.endswith("/artifacts") and ".." not in path:
         # A server's own store of artifacts, in the folder where it was started.
-        candidates += [beside / root / parts.path.strip("/") for root in _ROOTS]
+        candidates += [beside / root / path for root in _ROOTS]
     if noted is not None and noted.name == "artifacts" and _ID.fullmatch(noted.parent.name):
         candidates.append(beside / noted)
         steps = noted.parts
@@ -61,7 +60,19 @@ def find_files(uri: str, beside: Path, own: Path | None = None) -> Files | None:
 
 def local_path(uri: str) -> Path | None:
     """The path that an address means; None if it is no path of this machine."""
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError:  # brackets that hold no address
+        return None
     if parts.scheme == "file" and parts.netloc in ("", "localhost"):
         return Path(unquote(parts.path))
     return Path(uri) if uri and not parts.scheme else None
+
+
+def proxied_path(uri: str) -> str | None:
+    """The path of an address in a server's own store of artifacts; None for other addresses."""
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return None
+    return parts.path.strip("/") if parts.scheme == PROXY else None

@@ -118,3 +118,9 @@ def test_doctor_names_what_cannot_be_hooked(fitbook: Call, backend: Backend, mon
     monkeypatch.undo()
     assert sklearn.metrics.f1_score is before
     assert sklearn.metrics.f1_score([1, 0], [1, 0]) == 1.0
+
+
+def test_doctor_does_not_show_passwords(fitbook: Call) -> None:
+    said = fitbook("--tracking-uri", "postgresql+psycopg://ada:s3cret@127.0.0.1:1/db", "doctor", expect=1).output
+    assert "ada:***@127.0.0.1" in said
+    assert "s3cret" not in said

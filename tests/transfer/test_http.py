@@ -96,6 +96,8 @@ def test_who_logs_in(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     basic = "Basic " + base64.b64encode(b"ada:pw").decode()
     assert sent(server.url) is None
     assert sent(server.url.replace("http://", "http://ada:pw@")) == basic
+    odd = "Basic " + base64.b64encode(b"ada@home:p/w").decode()
+    assert sent(server.url.replace("http://", "http://ada%40home:p%2Fw@")) == odd
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "tok")
     assert sent(server.url) == "Bearer tok"
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ada")

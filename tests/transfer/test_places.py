@@ -46,6 +46,8 @@ def test_a_stranger_can_not_name_any_folder(tmp_path: Path) -> None:
     assert root(str(tmp_path / ID / "artifacts"), tmp_path / "x" / "y") is None
 
 
-@pytest.mark.parametrize("uri", ["", "dbfs:/1/artifacts", "file://host/mlruns/1", "models:/m", "hdfs://x/y"])
+@pytest.mark.parametrize(
+    "uri", ["", "dbfs:/1/artifacts", "file://host/mlruns/1", "models:/m", "hdfs://x/y", "http://[x/artifacts"]
+)
 def test_what_nobody_here_can_reach_is_none(uri: str, tmp_path: Path) -> None:
     assert root(uri, tmp_path / "x" / "y") is None
