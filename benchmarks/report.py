@@ -12,7 +12,7 @@ PEER = "mlflow"
 
 
 def write(results: dict[str, Any], folder: Path) -> None:
-    """Write ``results.json``, ``RESULTS.md`` and ``overhead.png`` into the folder.
+    """Write ``results.json``, ``RESULTS.md``, ``overhead.png`` and ``growth.png`` into the folder.
 
     Parameters
     ----------
@@ -25,6 +25,7 @@ def write(results: dict[str, Any], folder: Path) -> None:
     (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     (folder / "RESULTS.md").write_text(markdown(results), encoding="utf-8")
     plot(results, folder / "overhead.png")
+    growth(results, folder / "growth.png")
 
 
 def duration(seconds: float) -> str:
@@ -134,6 +135,8 @@ _NOTES = (
     "¹ The whole call, not a difference; `plain` is the least that it could cost: one bare SQLite commit, one pickle.",
     "",
     "![What fitbook and MLflow add, on a logarithmic scale](overhead.png)",
+    "",
+    "![What a page of 100 runs takes, by the number of runs in the store](growth.png)",
 )
 
 
@@ -143,7 +146,7 @@ def plot(results: dict[str, Any], path: Path) -> None:
     from matplotlib.figure import Figure
 
     own, peer = (_by_name(results, tool) for tool in ("fitbook", PEER))
-    names = list(own)[::-1]
+    names = [name for name in own if _size_and_search(name) is None][::-1]
     figure = Figure(figsize=(10, 1.5 + 0.38 * len(names)), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
@@ -163,4 +166,35 @@ def plot(results: dict[str, Any], path: Path) -> None:
     axes.set_axisbelow(True)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="lower right")
+    figure.savefig(path, dpi=110)
+
+
+def _size_and_search(name: str) -> tuple[int, str] | None:
+    """How many runs the store of a measure had, and what it asked; None for any other measure."""
+    first, _, rest = name.removeprefix("scale-").partition("-")
+    return (int(first), rest) if name.startswith("scale-") and first.isdigit() else None
+
+
+def growth(results: dict[str, Any], path: Path) -> None:
+    """Draw how long searches for 100 runs take, over the number of runs in the store; both axes logarithmic."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for tool, style in (("fitbook", "o-"), (PEER, "x--")):
+        lines: dict[str, list[tuple[int, float]]] = {}
+        for name, row in _by_name(results, tool).items():
+            place = _size_and_search(name)
+            if place is not None and place[1] not in ("fill", "frame"):
+                title = row["title"].replace(f" of {place[0]:,} runs", "").partition(", page")[0]
+                later = ", a later page" if place[1].endswith("-page") else ""
+                lines.setdefault(f"{tool}: {title}{later}", []).append((place[0], row["added"]["median"]))
+        for label, points in lines.items():
+            axes.plot(*zip(*sorted(points), strict=True), style, label=label)
+    axes.set(xscale="log", yscale="log", xlabel="runs in the store", ylabel="seconds for 100 runs")
+    axes.grid(alpha=0.3)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize=8)
     figure.savefig(path, dpi=110)

@@ -1,7 +1,7 @@
 """Measure what fitbook costs, and MLflow beside it where it is installed: ``python benchmarks/run.py --help``.
 
 Every tool is measured in a process of its own by this same file, against plain scikit-learn in that same process, and
-below a temporary directory. The results go to ``results.json``, ``RESULTS.md`` and ``overhead.png`` beside this file.
+below a temporary directory. The results go to ``results.json``, ``RESULTS.md`` and two figures beside this file.
 """
 
 from __future__ import annotations
@@ -36,8 +36,11 @@ GROUPS = {
     "process": process.CASES,
     "store": store_writes.CASES,
     "scale": store_scale.CASES,
+    "million": store_scale.MILLION,
     "api": api.CASES,
 }
+# Not without being asked for: it takes ten minutes.
+ASKED_FOR = "million"
 PACKAGES = ("scikit-learn", "numpy", "pandas", "joblib", "matplotlib", "SQLAlchemy")
 
 
@@ -45,6 +48,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     cases = "; ".join(f"{group}: {', '.join(members)}" for group, members in GROUPS.items())
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--million", action="store_true", help="also a store of 1,000,000 runs, which takes 10 minutes")
     parser.add_argument("--quick", action="store_true", help="few rounds, no peer unless --peer is given, no files")
     parser.add_argument("--peer", metavar="PYTHON", help="an interpreter with MLflow (default: this one, if it has it)")
     parser.add_argument("--only", nargs="+", metavar="NAME", default=[], help=f"groups or cases ({cases})")
@@ -63,7 +67,7 @@ def measure(tool: Tool, effort: Effort, only: list[str]) -> dict[str, Any]:
     failures: dict[str, str] = {}
     for group, cases in GROUPS.items():
         for name, case in cases.items():
-            if only and not {group, name} & set(only):
+            if not {group, name} & set(only) if only else group == ASKED_FOR:
                 continue
             start = time.perf_counter()
             try:
@@ -92,8 +96,9 @@ def _module(package: str) -> str:
 def measure_apart(interpreter: str, tool: str, options: argparse.Namespace) -> dict[str, Any]:
     """Run the cases for one tool in a fresh process, below a temporary directory that is gone afterwards."""
     command = [interpreter, __file__, "--tool", tool, *(["--quick"] if options.quick else [])]
-    if options.only:
-        command += ["--only", *options.only]
+    only = options.only or (sorted(GROUPS) if options.million else [])
+    if only:
+        command += ["--only", *only]
     with tempfile.TemporaryDirectory(prefix="fitbook-bench-", ignore_cleanup_errors=True) as folder:
         done = subprocess.run(command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:

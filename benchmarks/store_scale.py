@@ -1,24 +1,16 @@
-"""What searching costs in stores of 1,000 to 100,000 runs, beside the same questions in bare SQL.
-
-``python benchmarks/store_scale.py 1000000`` measures fitbook alone in a store of a size that takes too long for every day.
-"""
+"""What searching costs in stores of 1,000 to 100,000 runs (or 1,000,000), beside the same questions in bare SQL."""
 
 from __future__ import annotations
 
 import importlib
 import random
 import sqlite3
-import sys
 import time
 import uuid
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-# Not the folder of this file, whose modules have everyday names.
-if __name__ == "__main__":
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from benchmarks.measure import Effort, Goal, Measure, Spread, clock
 from benchmarks.tools import Tool
@@ -178,20 +170,4 @@ def _fill_peer(directory: Path, runs: int) -> tuple[str, float]:
 
 
 CASES: dict[str, Callable[[Tool, Effort], list[Measure]]] = {f"scale-{runs}": partial(cases, runs) for runs in SIZES}
-
-
-def main() -> None:
-    """Measure fitbook in stores of the sizes on the command line, below a temporary directory."""
-    import os
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="fitbook-scale-", ignore_cleanup_errors=True) as folder:
-        os.chdir(folder)
-        for runs in map(int, sys.argv[1:]):
-            for row in cases(runs, Tool("fitbook"), Effort()):
-                plain = f"   bare SQL {row.plain.median * 1e3:9.2f} ms" if row.plain else ""
-                print(f"{row.title:60} {row.added.median * 1e3:9.2f} ms{plain}", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+MILLION: dict[str, Callable[[Tool, Effort], list[Measure]]] = {"scale-1000000": partial(cases, 1_000_000)}
