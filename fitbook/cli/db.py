@@ -93,10 +93,10 @@ def upgrade(as_json: bool) -> None:
 
 
 @db.command()
-@click.argument("target", required=False, type=click.Path(path_type=Path))
+@click.argument("target", required=False)
 @json_option
 @store_option
-def backup(target: Path | None, as_json: bool) -> None:
+def backup(target: str | None, as_json: bool) -> None:
     """Copy the database as it is now, while others may write to it, and check the copy.
 
     TARGET is a new file, or a folder to put it in; beside the database if it is not given. The files of runs are not
@@ -109,15 +109,16 @@ def backup(target: Path | None, as_json: bool) -> None:
     """
     file = _sqlite_file()
     name = backup_name(file, _revision(file))
-    if target is None:
-        target = name
-    elif target.is_dir():
-        target = target / name.name
-    copy(file, target)
+    to = name if target is None else Path(target)
+    if target is not None and target.endswith("/") and not to.is_dir():
+        raise StoreUnavailable(f"There is no folder {target} to put the backup in; make it first, or name a file.")
+    if to.is_dir():
+        to = to / name.name
+    copy(file, to)
     if as_json:
-        emit_json({"database": str(file), "backup": str(target.absolute()), "bytes": file_size(target)})
+        emit_json({"database": str(file), "backup": str(to.absolute()), "bytes": file_size(to)})
         return
-    click.echo(f"{size(file_size(target))} in {target}, checked. To use it, put it in the place of {file}.")
+    click.echo(f"{size(file_size(to))} in {to}, checked. To use it, put it in the place of {file}.")
 
 
 @db.command("size")

@@ -69,8 +69,8 @@ def main() -> None:
       fitbook runs compare 3f2a 9b01           two runs side by side
       fitbook --tracking-uri ../other-runs models list
 
-    Only import, gc and db upgrade change the record. Where it is: --tracking-uri, else FITBOOK_TRACKING_URI, else
-    ./fitbook-runs.
+    Only import, gc, db upgrade and db check --repair change the record. Where it is: --tracking-uri, else
+    FITBOOK_TRACKING_URI, else ./fitbook-runs.
     """
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal's encoding lacks must not end the listing.

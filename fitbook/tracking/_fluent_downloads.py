@@ -146,4 +146,7 @@ def _anywhere(uri: str) -> tuple[Artifacts, str]:
         raise InvalidValue(f"The artifact URI is empty: {_FORMS}.")
     if not slash:
         return open_artifacts("."), name
-    return open_artifacts(folder or "/"), name
+    if folder.endswith(":/"):  # a whole bucket
+        return open_artifacts(uri), ""
+    at_the_top = folder in ("", "file:", "file://")
+    return open_artifacts(f"{folder}/" if at_the_top else folder), name

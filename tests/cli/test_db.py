@@ -203,6 +203,8 @@ def test_where_backups_go(fitbook: Fitbook, store: SqlStore, uri: str, tmp_path:
     assert "exists already" in fitbook("db", "backup", str(tmp_path / "taken"), expect=1).output
     assert (tmp_path / "taken").read_text() == "mine"
     assert "can't be made" in fitbook("db", "backup", str(tmp_path / "no" / "folder"), expect=4).output
+    assert "There is no folder" in fitbook("db", "backup", f"{tmp_path}/none/", expect=4).output
+    assert not (tmp_path / "none").exists()
 
 
 def test_an_old_store_is_backed_up_as_it_is(tmp_path: Path) -> None:

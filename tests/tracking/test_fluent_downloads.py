@@ -10,7 +10,7 @@ import pytest
 from sklearn.dummy import DummyClassifier
 
 import fitbook
-from fitbook.artifacts import download_artifacts, list_artifacts, load_dict, load_image, load_text
+from fitbook.artifacts import download_artifacts, list_artifacts, load_dict, load_image, load_text, open_artifacts
 from fitbook.errors import InvalidValue, NotFound
 
 
@@ -36,6 +36,16 @@ def test_downloads(tmp_path: Path) -> None:
 def test_artifact_uris_of_no_known_form_are_refused(uri: str) -> None:
     with pytest.raises(InvalidValue):
         download_artifacts(uri)
+
+
+def test_what_is_at_the_top(tmp_path: Path) -> None:
+    for uri in (f"file:///{tmp_path.parts[1]}", f"file:/{tmp_path.parts[1]}", f"/{tmp_path.parts[1]}/"):
+        assert download_artifacts(uri) == f"/{tmp_path.parts[1]}"
+    open_artifacts("memory://bucket").put("a.txt", b"x")
+    assert Path(download_artifacts("memory://bucket", dst_path=tmp_path), "a.txt").read_bytes() == b"x"
+    assert [info.path for info in list_artifacts("memory://bucket")] == ["a.txt"]
+    with pytest.raises(InvalidValue, match="the host 'host'"):
+        download_artifacts("file://host")
 
 
 def test_a_run_or_a_uri() -> None:

@@ -13,6 +13,8 @@ from sqlalchemy.exc import OperationalError
 
 from fitbook.entities import Experiment
 from fitbook.errors import InvalidValue, StoreUnavailable
+from fitbook.store import SqlStore
+from fitbook.store._database import Database
 from fitbook.transfer._mlflow_db import DatabaseSource
 from fitbook.transfer._records import RunRecord
 
@@ -36,6 +38,12 @@ def test_the_source_is_not_touched(theirs: Any, database: Any, tmp_path: Path, w
     assert len(read(file)) == 6
     after = hashlib.sha256(file.read_bytes()).digest(), file.stat().st_mtime_ns, sorted(os.listdir(file.parent))
     assert before == after
+
+
+def test_a_store_of_fitbooks_is_none_of_mlflows(tmp_path: Path) -> None:
+    SqlStore(Database.of_file(tmp_path / "fitbook.db"), "").close()
+    with pytest.raises(InvalidValue, match="not MLflow's database.*run_uuid.*--tracking-uri"):
+        DatabaseSource(str(tmp_path / "fitbook.db"))
 
 
 @pytest.mark.parametrize("wal", [False, True])
