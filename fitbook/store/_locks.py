@@ -25,12 +25,12 @@ from fitbook.store._urls import sqlite_file
 PATIENCE_SECONDS = 60.0
 FIRST_WAIT, LONGEST_WAIT = 0.001, 0.05
 
-_in_memory = threading.Lock()
+_here = threading.Lock()
 
 
 def _after_fork() -> None:
-    global _in_memory
-    _in_memory = threading.Lock()
+    global _here
+    _here = threading.Lock()
 
 
 os.register_at_fork(after_in_child=_after_fork)
@@ -46,7 +46,7 @@ def exclusive(database: Database, name: str) -> Iterator[None]:
         Another holds it for more than a minute.
     """
     if database.dialect == "sqlite":
-        held = _file_lock(f"{file}.lock", name) if (file := sqlite_file(database.url)) else _in_memory
+        held = _file_lock(f"{file}.lock", name) if (file := sqlite_file(database.url)) else _thread_lock(name)
     else:
         held = _server_lock(database, name)
     with held:
@@ -71,6 +71,17 @@ def _file_lock(path: str, name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _thread_lock(name: str) -> Iterator[None]:
+    lock = _here
+    if not lock.acquire(timeout=PATIENCE_SECONDS):
+        raise _taken(name)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
 def _server_lock(database: Database, name: str) -> Iterator[None]:
     digest = hashlib.sha256(name.encode()).digest()
     if database.dialect == "postgresql":
@@ -80,7 +91,8 @@ def _server_lock(database: Database, name: str) -> Iterator[None]:
     else:
         key_text = f"fitbook.{digest.hex()[:40]}"
         take, free = sa.select(sa.func.get_lock(key_text, 0)), sa.select(sa.func.release_lock(key_text))
-    with database.write() as connection:
+    # Each that waits has a connection: threads could take all of them, and leave none for the work of the one that goes on.
+    with _thread_lock(name), database.write() as connection:
         for _ in _attempts(name):
             if connection.scalar(take):
                 break
@@ -97,6 +109,10 @@ def _attempts(name: str) -> Iterator[None]:
     while True:
         yield
         if time.monotonic() > deadline:
-            raise StoreUnavailable(f"Another process has been changing {name} for {PATIENCE_SECONDS:g} s; try again.")
+            raise _taken(name)
         time.sleep(wait * jitter.uniform(0.5, 1.5))
         wait = min(wait * 2, LONGEST_WAIT)
+
+
+def _taken(name: str) -> StoreUnavailable:
+    return StoreUnavailable(f"Another process has been changing {name} for {PATIENCE_SECONDS:g} s; try again.")

@@ -136,6 +136,19 @@ def test_runs_that_are_made_with_a_data_set_that_another_writes_just_then(store:
         store.create_runs([draft])
 
 
+def test_threads_that_wait_for_the_lock_leave_connections_for_its_holder(store: SqlStore) -> None:
+    run_id = begin(store)
+
+    def add(number: int) -> None:
+        with store.exclusively("x"):
+            time.sleep(0.01)
+            store.log_batch(run_id, params={f"p{number}": "1"})
+
+    with ThreadPoolExecutor(30) as pool:  # more than there are connections
+        list(pool.map(add, range(30)))
+    assert len(store.get_run(run_id).data.params) == 30
+
+
 def test_an_experiment_is_made_by_one_of_many(store: SqlStore) -> None:
     def make(_: int) -> str | None:
         try:
