@@ -131,7 +131,7 @@ def _of_runs() -> Iterator[tuple[str, sa.Select[Any]]]:
         return tag.c, _OF_A_RUN.outerjoin(tag, sa.and_(tag.c.run == _r.id, tag.c.key == key))
 
     tag, runs = tagged(RUN_NAME_TAG)
-    yield f"runs whose name is not what their tag {RUN_NAME_TAG} says", runs.where(tag.value.is_distinct_from(_r.name))
+    yield f"runs whose name is not what their tag {RUN_NAME_TAG} says", runs.where(tag.value != _r.name)
     tag, runs = tagged(PARENT_RUN_ID_TAG)
     another = sa.and_(_r.parent_run_id.is_not(None), tag.value.is_distinct_from(_r.parent_run_id))
     parent = t.runs.alias()

@@ -75,7 +75,7 @@ def test_a_sound_store(fitbook: Fitbook, store: SqlStore, uri: str) -> None:
         ("lowest or highest value", "UPDATE metrics SET lowest = -1"),
         ("lowest or highest value", "UPDATE metrics SET highest = NULL"),
         ("name is not what their tag", "UPDATE runs SET name = 'other'"),
-        ("name is not what their tag", "DELETE FROM tags WHERE key = 'mlflow.runName'"),
+        ("name is not what their tag", "UPDATE tags SET value = 'other' WHERE key = 'mlflow.runName'"),
         ("parent is not what their tag", "UPDATE runs SET parent_run_id = 'x'"),
         ("parent is not what their tag", "INSERT INTO tags SELECT id, 'mlflow.parentRunId', run_id FROM runs"),
         ("deleted at no time", "UPDATE runs SET lifecycle_stage = 'deleted'"),
