@@ -114,7 +114,7 @@ def _store() -> list[Finding]:
         found.append(Finding("reachable", "yes"))
         if isinstance(store, SqlStore):
             found += _database(store.database)
-    except FitbookError as error:
+    except (FitbookError, OSError) as error:
         return [*found, Finding("reachable", f"no: {error}", problem=True)]
     return [*found, _artifacts(folder / "artifacts")] if folder is not None else found
 

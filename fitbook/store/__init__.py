@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -56,7 +57,7 @@ def open_store(uri: str | Path, *, create: bool = True, upgrade: bool | None = N
     if folder is None:
         return _open_sql(str(uri), create=create, upgrade=upgrade)
     database = folder / DATABASE_FILE
-    if not database.exists():
+    if not _exists(database):
         if not create:
             raise StoreUnavailable(
                 f"There is no fitbook store in {folder}. Set FITBOOK_TRACKING_URI or pass the tracking URI of a store; "
@@ -64,7 +65,8 @@ def open_store(uri: str | Path, *, create: bool = True, upgrade: bool | None = N
             )
         _prepare_directory(folder)
     prepare = partial(_prepare_directory, folder)
-    return SqlStore(Database.of_file(database, prepare=prepare, upgrade=upgrade), (folder / "artifacts").as_uri())
+    opened = Database.of_file(database, prepare=prepare, upgrade=upgrade, create=create or upgrade is True)
+    return SqlStore(opened, (folder / "artifacts").as_uri())
 
 
 def directory_of(uri: str | Path) -> Path | None:
@@ -102,6 +104,12 @@ def absolute_uri(uri: str | Path) -> str:
     """
     if not isinstance(uri, (str, Path)):
         raise InvalidValue(f"The tracking URI {uri!r} is a {type(uri).__name__}; give a text or a Path.")
+    try:
+        is_name = b"\0" not in os.fsencode(str(uri))
+    except UnicodeEncodeError:
+        is_name = False
+    if not is_name:
+        raise InvalidValue(f"The tracking URI {str(uri)!r} has a character that no name of a file can have.")
     folder = directory_of(uri)
     return absolute_url(str(uri)) if folder is None else folder.as_uri()
 
@@ -111,15 +119,28 @@ def _open_sql(url: str, *, create: bool, upgrade: bool | None) -> SqlStore:
     file = sqlite_file(url)
     if file is not None:
         beside = _plain(file.parent)
-        if not create and not file.exists():
+        if not create and not _exists(file):
             raise StoreUnavailable(f"There is no fitbook store at {url}; a script that records something makes one.")
-    return SqlStore(Database(url, upgrade=upgrade), (beside / "fitbook-artifacts").as_uri())
+    # Who upgrades an empty database wants its tables.
+    return SqlStore(
+        Database(url, upgrade=upgrade, create=create or upgrade is True), (beside / "fitbook-artifacts").as_uri()
+    )
 
 
 def _plain(folder: Path) -> Path:
     """Give a folder's absolute path without ``..``, which no location of artifacts may have."""
     folder = folder.expanduser().absolute()
     return folder.resolve() if ".." in folder.parts else folder
+
+
+def _exists(file: Path) -> bool:
+    try:
+        return file.exists()
+    except OSError as error:
+        raise StoreUnavailable(
+            f"The store at {file} can't be reached: {error.strerror}. Check the path, and that this user may open its "
+            "folder, or choose another with set_tracking_uri() or FITBOOK_TRACKING_URI."
+        ) from error
 
 
 def _prepare_directory(folder: Path) -> None:

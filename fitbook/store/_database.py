@@ -123,17 +123,24 @@ class Database:
         Makes the folder of a SQLite file, where that takes more than a folder.
     upgrade : bool, optional
         Whether tables of an older fitbook are brought up to date; if not given, only in SQLite.
+    create : bool, default True
+        Whether the tables are made if there are none.
 
     Raises
     ------
     StoreUnavailable
-        The database can't be opened, or is not a database.
+        The database can't be opened, is not a database, or holds no tables and none are to be made.
     StoreIncompatible
         It was written by another version of fitbook, with a schema that this one does not know, or does not upgrade.
     """
 
     def __init__(
-        self, url: str | sa.URL, *, prepare: Callable[[], None] | None = None, upgrade: bool | None = None
+        self,
+        url: str | sa.URL,
+        *,
+        prepare: Callable[[], None] | None = None,
+        upgrade: bool | None = None,
+        create: bool = True,
     ) -> None:
         parsed = parsed_url(url)
         self.url = parsed.render_as_string(hide_password=False)
@@ -145,7 +152,7 @@ class Database:
         self._reader = reading(self.engine)
         self._inserts: dict[sa.Table, Any] = {}
         _databases.add(self)
-        self._prepare, self._upgrade = prepare, upgrade
+        self._prepare, self._upgrade, self._may_create = prepare, upgrade, create
         self.upgraded: Upgraded | None = None
         self._file = sqlite_file(parsed)
         self._path = str(self._file or "")
@@ -162,9 +169,16 @@ class Database:
         self._identity, self._making = _identity(self._path), False
 
     @classmethod
-    def of_file(cls, file: Path, *, prepare: Callable[[], None] | None = None, upgrade: bool | None = None) -> Database:
+    def of_file(
+        cls,
+        file: Path,
+        *,
+        prepare: Callable[[], None] | None = None,
+        upgrade: bool | None = None,
+        create: bool = True,
+    ) -> Database:
         """Open a SQLite file, whose path may hold what means something in a URL."""
-        return cls(sa.URL.create("sqlite", database=str(file)), prepare=prepare, upgrade=upgrade)
+        return cls(sa.URL.create("sqlite", database=str(file)), prepare=prepare, upgrade=upgrade, create=create)
 
     def generation(self) -> int:
         """Tell how often the database was found gone since it was opened; if it is gone now, it is made anew first."""
@@ -310,6 +324,10 @@ class Database:
             if not _means_missing_table(error.__cause__):
                 raise
             found = None
+        if found is None and not self._may_create:
+            raise StoreUnavailable(
+                f"There is no fitbook store at {hide_password(self.url)}; a script that records something makes one."
+            )
         # Whoever makes the tables may be killed in MySQL before it has written their revision.
         found = self._create() if found is None else found
         if found != SCHEMA_REVISION:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,31 @@ def test_a_store_that_is_not_to_be_made_is_missed(tmp_path: Path, form: str) -> 
     with pytest.raises(StoreUnavailable, match="There is no fitbook store"):
         open_store(uri, create=False)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["other", "empty", "postgresql", "mariadb"])
+def test_whoever_only_reads_makes_no_tables(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
+    if kind in ("other", "empty"):
+        uri = f"sqlite:///{tmp_path}/some.db"
+        with closing(sqlite3.connect(tmp_path / "some.db")) as connection:
+            connection.execute("CREATE TABLE theirs (a)" if kind == "other" else "VACUUM")
+    else:
+        uri = request.getfixturevalue(kind)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable, match="There is no fitbook store at .*a script that records"):
+            open_store(uri, create=False)
+    open_store(uri, create=False, upgrade=True).close()  # whoever upgrades wants them
+    store = open_store(uri, create=False)
+    assert [e.name for e in store.search_experiments()] == ["Default"]
+    store.close()
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "ü" * 200 + ".db"])
+@pytest.mark.parametrize("form", ["{}", "sqlite:///{}/x.db"])
+def test_a_place_that_can_not_be_looked_at(tmp_path: Path, form: str, name: str) -> None:
+    for create in (True, False):
+        with pytest.raises(StoreUnavailable, match="(?i)too long.*another"):
+            open_store(form.format(tmp_path / name), create=create)
 
 
 def test_opening_again_finds_everything_and_makes_nothing(store: SqlStore, tmp_path: Path) -> None:

@@ -144,6 +144,13 @@ def test_a_tracking_uri_is_text_or_a_path(tmp_path: Path) -> None:
             set_tracking_uri(wrong)
 
 
+@pytest.mark.parametrize("uri", ["a\x00b", "\ud800", "sqlite:///\x00", Path("\ud800")])
+def test_a_tracking_uri_that_no_file_can_have(uri: str | Path) -> None:
+    for call in (set_tracking_uri, Client):
+        with pytest.raises(InvalidValue, match="tracking URI .* no name of a file"):
+            call(uri)
+
+
 @pytest.mark.parametrize("replaced", [False, True])
 def test_a_folder_that_is_removed_meanwhile_is_made_anew(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, replaced: bool
