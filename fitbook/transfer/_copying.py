@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Mapping
 
 from fitbook.artifacts import Artifacts, LocalArtifacts, noted, pieces
 from fitbook.entities import StoredFile
-from fitbook.errors import FitbookError, StoreUnavailable
+from fitbook.errors import FitbookError, InvalidValue, StoreUnavailable
 from fitbook.transfer._records import Files, LoggedModelRecord
 from fitbook.transfer._summary import Summary
 
@@ -49,7 +49,11 @@ def copy_files(
     recorded = recorded or {}
     if isinstance(files, LocalArtifacts) and isinstance(target, LocalArtifacts) and files.root == target.root:
         return []
-    there = {info.path: info.file_size for info in target.find(under)}
+    try:
+        there = {info.path: info.file_size for info in target.find(under)}
+    except InvalidValue as error:
+        summary.skip("files", f"{owner}/{under}", error)
+        return []
     new: list[StoredFile] = []
     for info in files.find():
         path = f"{under}/{info.path}" if under else info.path

@@ -24,3 +24,10 @@ def test_a_file_that_can_not_be_read_costs_no_other(tmp_path: Path) -> None:
     copied = copy_files(Unreadable(tmp_path / "source"), LocalArtifacts(tmp_path / "target"), summary, "run")
     assert [file.path for file in copied] == ["ours"]
     assert [(p.kind, p.key) for p in summary.problems] == [("file", "run/theirs")]
+
+
+def test_a_folder_whose_name_is_refused_is_left_out(tmp_path: Path) -> None:
+    source, summary = LocalArtifacts(tmp_path / "source"), Summary()
+    source.put("file", b"1")
+    assert copy_files(source, LocalArtifacts(tmp_path / "target"), summary, "run", under="model ") == []
+    assert [(p.kind, p.key) for p in summary.problems] == [("files", "run/model ")]
