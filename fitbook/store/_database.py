@@ -22,7 +22,7 @@ from sqlalchemy.sql import Executable
 from fitbook._log import logger
 from fitbook.errors import InvalidValue, StoreUnavailable
 from fitbook.store._engines import directly, make_engine, make_folder, reading, seconds_to_wait
-from fitbook.store._failures import failure
+from fitbook.store._failures import failure, refuses_value
 from fitbook.store._forking import Use
 from fitbook.store._tables import SCHEMA_REVISION, metadata, schema_version
 from fitbook.store._upgrade import Upgraded, check_upgradable, upgrade
@@ -294,11 +294,13 @@ class Database:
                     committing = True
             except sa.exc.TimeoutError as error:
                 raise StoreUnavailable(f"All connections to {hide_password(self.url)} are in use: {error}") from error
-            except (UnicodeEncodeError, OverflowError, sa.exc.DataError) as error:
-                raise InvalidValue(f"The store can't hold or look up a value that it was given: {error}") from error
+            except (UnicodeEncodeError, OverflowError) as error:
+                raise _refused_value(error) from error
             except DBAPIError as error:
                 if isinstance(error, sa.exc.IntegrityError):
                     raise
+                if refuses_value(error):
+                    raise _refused_value(error.orig) from error
                 raise failure(self.url, error, committing=committing) from error
 
     def _make_anew(self, file: Path) -> None:
@@ -365,6 +367,10 @@ def _identity(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_ino, found.st_dev
+
+
+def _refused_value(reason: object) -> InvalidValue:
+    return InvalidValue(f"The store can't hold or look up a value that it was given: {reason}")
 
 
 def _means_missing_table(error: BaseException | None) -> bool:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from fitbook.errors import StoreBusy, StoreUnavailable
 from fitbook.store._engines import jitter, seconds_to_wait
@@ -20,6 +20,7 @@ C = TypeVar("C", bound=type)
 _CONFLICTS = ("40001", "40P01", 1213, 1020)
 # Drivers give no code for a server that takes nobody now; nothing has begun yet then.
 _TAKES_NOBODY = ("too many clients", "too many connections", "remaining connection slots", "is starting up")
+_BAD_EXPRESSION = 1139  # MySQL's, for a regular expression
 _ROW_RACES = 3
 # What was waited for in vain, and what to do.
 _BUSY = (
@@ -56,7 +57,7 @@ def failure(url: str, error: DBAPIError, *, committing: bool) -> StoreUnavailabl
                 f"{place} The connection was lost while this was written: look whether it is there."
             )
         return TryAgain(f"{place} The connection was lost.")
-    if _code(error) in _CONFLICTS or any(phrase in lowered for phrase in _TAKES_NOBODY):
+    if any(code in _CONFLICTS for code in _codes(error)) or any(phrase in lowered for phrase in _TAKES_NOBODY):
         return TryAgain(f"{place} Others write there just now; try again.")
     for phrases, advice in _BUSY:
         if any(phrase in lowered for phrase in phrases):
@@ -64,10 +65,16 @@ def failure(url: str, error: DBAPIError, *, committing: bool) -> StoreUnavailabl
     return StoreUnavailable(f"{place} {_advice(lowered)}")
 
 
-def _code(error: DBAPIError) -> object:
+def refuses_value(error: DBAPIError) -> bool:
+    """Tell whether a value is to blame, and not the database."""
+    return isinstance(error, DataError) or _BAD_EXPRESSION in _codes(error)
+
+
+def _codes(error: DBAPIError) -> tuple[object, ...]:
+    """Give what the driver tells: the standard's code, and MySQL's own number, for the standard has none for some."""
     driver_error: Any = error.orig
     arguments = driver_error.args or (None,)
-    return getattr(driver_error, "sqlstate", None) or getattr(driver_error, "pgcode", None) or arguments[0]
+    return getattr(driver_error, "sqlstate", None), getattr(driver_error, "pgcode", None), arguments[0]
 
 
 def _advice(reason: str) -> str:

@@ -63,6 +63,14 @@ def test_of_two_transactions_in_each_other_s_way_both_succeed(store: SqlStore) -
     assert times in ({one}, {two})
 
 
+def test_a_row_that_has_changed_meanwhile_is_worth_another_try(mariadb: str) -> None:
+    store = open_store(mariadb)
+    with pytest.raises(TryAgain), store.database.write() as connection:
+        # What newer versions of MariaDB say by themselves; the standard has no code for it.
+        connection.exec_driver_sql("SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1020")
+    store.close()
+
+
 _OTHERS = {
     "postgresql": "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
     "mysql": "SELECT id FROM information_schema.processlist WHERE db = database() AND id <> connection_id()",

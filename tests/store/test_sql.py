@@ -147,6 +147,16 @@ def test_opening_again_finds_everything_and_makes_nothing(store: SqlStore, tmp_p
     again.close()
 
 
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_an_expression_that_only_the_server_refuses(kind: str, request: pytest.FixtureRequest) -> None:
+    store = open_store(request.getfixturevalue(kind))
+    store.log_batch(begin(store), params={"p": "1"})
+    with pytest.raises(InvalidValue, match="(?i)can't hold or look up .*(repetition|too big)") as caught:
+        store.search_runs(["0"], "params.p RLIKE 'a{100000}'")
+    assert "SELECT" not in str(caught.value)
+    store.close()
+
+
 def test_a_closed_store_opens_again(store: SqlStore) -> None:
     run_id = begin(store)
     store.close()
