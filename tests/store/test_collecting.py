@@ -43,6 +43,14 @@ class TestCollecting(CollectSuite):
         left = counts(store.database)
         assert {name for name, count in left.items() if count} == {"experiments"}
 
+    def test_deleting_again_makes_nothing_younger(self, store: SqlStore) -> None:
+        run_id = full(store)
+        store.delete_run(run_id)
+        with store.database.write() as connection:
+            connection.exec_driver_sql("UPDATE runs SET deleted_time = 1")
+        store.delete_run(run_id)
+        assert store.deleted_runs(before=2) == [run_id]
+
     def test_a_purge_that_fails_half_way_has_purged_nothing(self, store: SqlStore) -> None:
         run_id = full(store)
         store.delete_run(run_id)

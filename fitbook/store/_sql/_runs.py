@@ -132,8 +132,10 @@ class SqlRuns(SqlContents, SqlLeases):
                     found.update(row.id for row in rows)
                     below += [row.run_id for row in rows]
                 level = below
+            # What is deleted already was deleted then, not now.
+            others = t.runs.c.lifecycle_stage != values["lifecycle_stage"]
             for some in chunks(sorted(found)):
-                connection.execute(t.runs.update().where(t.runs.c.id.in_(some)).values(**values))
+                connection.execute(t.runs.update().where(t.runs.c.id.in_(some), others).values(**values))
 
 
 def _run_row(draft: RunDraft) -> dict[str, Any]:
