@@ -132,7 +132,11 @@ class Writer:
         if register is not None and not self._finishes_early:
             self._finishes_early = True
             with contextlib.suppress(RuntimeError):  # it is the end already
-                register(self.flush, settings.EXIT_TIMEOUT.get())
+                register(self._finish_early)
+
+    def _finish_early(self) -> None:
+        if not self.flush(settings.EXIT_TIMEOUT.get()):
+            self._ends = time.monotonic()  # what `atexit` calls does not wait as long again
 
     def _alive(self) -> bool:
         return self._thread is not None and self._thread.is_alive()

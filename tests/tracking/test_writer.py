@@ -290,6 +290,13 @@ def test_what_a_job_holds_is_let_go(writer: Writer) -> None:
 # -- exit and fork ---------------------------------------------------------------------------------------------------
 
 
+def test_the_end_waits_once(writer: Writer, held: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FITBOOK_EXIT_TIMEOUT", "0.01")
+    writer._finish_early()
+    monkeypatch.setenv("FITBOOK_EXIT_TIMEOUT", "1000")
+    assert not writer.finish()
+
+
 def _script(body: str, *args: object, **environment: str) -> subprocess.CompletedProcess[str]:
     import os
 
