@@ -6,13 +6,13 @@ import builtins
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
 from fitbook.artifacts import Artifacts, at_once, checked, copied, noted, pieces
 from fitbook.entities import FileInfo, StoredFile
-from fitbook.errors import DamagedFile, NotFound
+from fitbook.errors import DamagedFile, InvalidValue, NotFound
 from fitbook.store import Store
 from fitbook.tracking import _folders
 
@@ -66,6 +66,8 @@ class RunFiles:
             done(written[path])
 
         sizes = [len(c) if isinstance(c, bytes) else _folders.size(c) for c in files.values()]
+        if self.artifacts.remote:
+            self._refuse_names_of_folders(files)
         with _writing(self.run_id, files):
             old = self._mark(files)
             try:
@@ -193,6 +195,17 @@ class RunFiles:
         self.store.record_files(self.run_id, [StoredFile(note.path, note.size, "") for note in old])
         return old
 
+    def _refuse_names_of_folders(self, files: Mapping[str, object]) -> None:
+        """A bucket takes a file ``a`` beside a file ``a/b``, and then neither can be copied to a disk."""
+        tops = {path.partition("/")[0] for path in files}
+        there = {note.path for note in self._notes(tops.pop() if len(tops) == 1 else "")}.union(files)
+        clashes = _folders_of(files) & there or _folders_of(there) & files.keys()
+        if clashes:
+            raise InvalidValue(
+                f"The artifact path {min(clashes)!r} can't be that of a file and of a folder; take another name, or delete "
+                "what is there."
+            )
+
     def _check(self, path: str, note: StoredFile | None, look: Callable[[], StoredFile]) -> None:
         """Look at a file until what is there is what is noted."""
         while True:
@@ -219,6 +232,10 @@ class RunFiles:
             return _TRANSFERS
         # Threads cost more than copying small files does.
         return min(4, os.cpu_count() or 1) if sum(sizes) > _MB * len(sizes) else 1
+
+
+def _folders_of(paths: Iterable[str]) -> set[str]:
+    return {path[:end] for path in paths for end, letter in enumerate(path) if letter == "/"}
 
 
 def _told(file: StoredFile) -> str:

@@ -129,6 +129,18 @@ def test_files_of_other_tools_pass(files: RunFiles, tmp_path: Path) -> None:
     assert files.find() == []
 
 
+def test_a_file_is_no_folder(files: RunFiles, tmp_path: Path) -> None:
+    files.put_all({"a": b"1", "c/d": b"2", "c0": b"3"})
+    clashes: list[dict[str, bytes | Path]] = [{"a/b": b"x"}, {"c": b"x"}, {"a/b/e": b"x", "f": b"x"}]
+    for clash in clashes:
+        with pytest.raises((InvalidValue, StoreUnavailable), match="can't be"):
+            files.put_all(clash)
+    files.put_all({"a": b"4", "c/e": b"5"})
+    files.download("", tmp_path / "copy")
+    assert (tmp_path / "copy" / "a").read_bytes() == b"4"
+    assert (tmp_path / "copy" / "c" / "e").read_bytes() == b"5"
+
+
 def test_what_is_deleted_is_forgotten(files: RunFiles) -> None:
     files.put_all({"a/b": b"1", "a/c": b"2", "ab": b"3"})
     files.delete("a")
