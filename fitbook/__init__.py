@@ -9,7 +9,11 @@ Importing this package loads none of the libraries that it works with: each name
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
+
+if os.name != "posix":
+    raise ImportError("fitbook runs on Linux and macOS; on Windows, in WSL (Windows Subsystem for Linux).")
 
 from fitbook._absent import advice
 from fitbook._version import __version__

@@ -93,3 +93,8 @@ def test_the_submodules_of_the_migration_guide() -> None:
         "assert mlflow.sklearn.log_model and mlflow.pyfunc.load_model and mlflow.tracking.MlflowClient is MlflowClient"
     )
     assert _python(program) == ""
+
+
+def test_where_it_can_not_run_it_says_so_at_once() -> None:
+    program = "import os\nos.name = 'nt'\ntry:\n import fitbook\nexcept ImportError as error:\n print(error)"
+    assert "on Windows, in WSL" in _python(program)

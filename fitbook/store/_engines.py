@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import random
 import sqlite3
 import time
@@ -100,10 +101,11 @@ def _only_reads(connection: Connection) -> bool:
 def _sqlite(url: sa.URL) -> Engine:
     in_memory = url.database in (None, "", ":memory:")
     file = sqlite_file(url)
-    if file is not None:
+    read_only = file is not None and file.exists() and not may_write(file)
+    if file is not None and not read_only:
         make_folder(file)
     engine = sa.create_engine(
-        url,
+        _read_only_url(file) if file is not None and read_only else url,
         connect_args={"timeout": settings.SQLITE_TIMEOUT.get(), "check_same_thread": False, "isolation_level": None},
         **({"poolclass": StaticPool} if in_memory else {"pool_size": 5, "max_overflow": 60}),
     )
@@ -112,7 +114,7 @@ def _sqlite(url: sa.URL) -> Engine:
     def _on_connect(connection: sqlite3.Connection, record: Any) -> None:
         connection.execute(f"PRAGMA busy_timeout={int(seconds_to_wait() * 1000)}")
         register_functions(connection)
-        if not in_memory:
+        if not in_memory and not read_only:
             _switch_to_wal(connection)
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
@@ -128,6 +130,18 @@ def _sqlite(url: sa.URL) -> Engine:
         directly(connection, "BEGIN" if _only_reads(connection) else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def may_write(file: Path) -> bool:
+    """Tell whether this user may write to a SQLite file, and make its log beside it."""
+    return os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)
+
+
+def _read_only_url(file: Path) -> sa.URL:
+    # A file with a log is read by the log's rules; one without can't have it made here, and is read as it lies there.
+    log = file.with_name(f"{file.name}-wal")
+    how = {"mode": "ro"} if log.exists() and log.stat().st_size else {"immutable": "1"}
+    return sa.URL.create("sqlite", database=file.as_uri(), query={**how, "uri": "true"})
 
 
 def directly(connection: Connection, statement: str, values: Any = (), *, many: bool = False) -> sqlite3.Cursor:

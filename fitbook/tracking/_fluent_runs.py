@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -142,7 +143,15 @@ def _end_at_exit() -> None:
     for run in reversed(_active.stack()):
         # What was active when this process was forked goes on in its parent.
         if run not in _inherited:
-            run.end()
+            run.end(_status_at_exit())
+
+
+def _status_at_exit() -> str:
+    # Python keeps the exception that nobody has caught. In a notebook or prompt that was some line before, and no end.
+    error = getattr(sys, "last_value", None)
+    if error is None or hasattr(sys, "ps1") or "IPython" in sys.modules:
+        return RunStatus.FINISHED
+    return RunStatus.FAILED if isinstance(error, Exception) else RunStatus.KILLED
 
 
 atexit.register(_end_at_exit)

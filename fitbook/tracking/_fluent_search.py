@@ -59,11 +59,11 @@ def search_runs(
     if output_format not in ("pandas", "list"):
         raise InvalidValue(f"output_format is {output_format!r}; 'pandas' and 'list' are possible.")
     client = Client()
-    if experiment_ids is not None and experiment_names is not None:
+    if experiment_ids and experiment_names:
         raise InvalidValue("search_runs takes experiment_ids or experiment_names, not both.")
-    if experiment_names is not None:
+    if experiment_names:
         ids = [_experiment_id(client, name) for name in listed("experiment_names", experiment_names)]
-    elif experiment_ids is not None:
+    elif experiment_ids:
         ids = [str(e) for e in listed("experiment_ids", experiment_ids)]
     else:
         ids = active_experiments(client) if search_all_experiments else [current_experiment_id()]

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from fitbook.entities import Metric
 from fitbook.errors import InvalidValue, StoreIncompatible, StoreUnavailable
-from fitbook.store import Database, SqlStore, open_store, patience
+from fitbook.store import Database, SqlStore, _engines, open_store, patience
 from fitbook.testing.store_suite import START, begin
 
 
@@ -532,3 +532,25 @@ def test_what_was_acknowledged_survives_kills(folder: Path) -> None:
     assert len(counts) == 20
     assert sum(counts) > 20
     assert _integrity(folder) == "ok"
+
+
+# -- stores that may only be read ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("has_log", [False, True])
+def test_a_store_where_this_user_may_write_nothing_is_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, has_log: bool
+) -> None:
+    writer = open_store(folder)
+    run_id = begin(writer)
+    if not has_log:
+        writer.close()
+    # The tests may run as root, who may write anywhere.
+    monkeypatch.setattr(_engines, "may_write", lambda file: False)
+    reader = open_store(folder)
+    assert [run.info.run_id for run in reader.search_runs(["0"])] == [run_id]
+    with pytest.raises(StoreUnavailable, match="readonly.*writable"):
+        reader.set_tag_once(run_id, "a", "1")
+    reader.close()
+    writer.close()
+    assert writer.get_run(run_id).data.tags.get("a") is None

@@ -171,3 +171,13 @@ def test_system_metrics_are_refused_politely() -> None:
     assert run.info.status == "FINISHED"
     with fitbook.start_run(log_system_metrics=False):
         pass
+
+
+@pytest.mark.parametrize(
+    ("last_line", "status"),
+    [("1 / 0", "FAILED"), ("raise KeyboardInterrupt", "KILLED"), ("sys.exit(3)", "FINISHED"), ("pass", "FINISHED")],
+)
+def test_a_run_that_is_open_when_the_program_ends_ends_as_the_program_does(last_line: str, status: str) -> None:
+    program = f"import sys, fitbook\nprint(fitbook.start_run().info.run_id)\n{last_line}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert fitbook.get_run(done.stdout.strip()).info.status == status

@@ -102,7 +102,7 @@ def test_where_to_search(three: list[str]) -> None:
     assert names(experiment_names=["e"]) == names(experiment_names="e") == "d"
     with pytest.raises(NotFound, match="No experiment 'none'"):
         names(experiment_names=["e", "none"])
-    assert names(experiment_names=[]) == names(experiment_ids=[]) == ""
+    assert names(experiment_names=[]) == names(experiment_ids=[]) == "d"  # as if not given
     with pytest.raises(InvalidValue, match="not both"):
         fitbook.search_runs(experiment_ids=["0"], experiment_names=["e"])
 

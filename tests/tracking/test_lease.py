@@ -232,18 +232,23 @@ SVC(kernel=kernel).fit([[0], [1], [2]], [0, 1, 0])
 
 
 @pytest.mark.parametrize(
-    ("code", "exits"),
-    [("print('bye')", 0), ("sys.exit(3)", 3), ("raise SystemExit", 0), ("raise ValueError('its own')", 1)],
+    ("code", "exits", "status"),
+    [
+        ("print('bye')", 0, "FINISHED"),
+        ("sys.exit(3)", 3, "FINISHED"),
+        ("raise SystemExit", 0, "FINISHED"),
+        ("raise ValueError('its own')", 1, "FAILED"),
+    ],
 )
 def test_a_process_that_ends_ends_its_run_and_says_nothing_more(
-    program: Callable[[str], Program], code: str, exits: int
+    program: Callable[[str], Program], code: str, exits: int, status: str
 ) -> None:
     ending = program(OPEN + code)
     run_id = ending.says()
     exit_code, out, err = ending.end()
     assert (exit_code, out) == (exits, "bye\n" if "bye" in code else "")
     assert err.rstrip().endswith("ValueError: its own") if exits == 1 else not err
-    assert _status(run_id) == RunStatus.FINISHED
+    assert _status(run_id) == status
 
 
 # -- forks
