@@ -8,6 +8,7 @@ import resource
 import shutil
 import sqlite3
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -72,8 +73,7 @@ def can_mount() -> bool:
     """Whether this process may make a disk of its own: it is root, and not in a container that forbids it."""
     if os.geteuid() or not shutil.which("mount"):
         return False
-    place = Path("/tmp/fitbook-can-mount")
-    place.mkdir(exist_ok=True)
+    place = Path(tempfile.mkdtemp())  # one for each of pytest's workers, which ask at the same time
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], capture_output=True, check=False)
     if done.returncode == 0:
         subprocess.run(["umount", place], check=True)
