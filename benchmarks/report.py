@@ -28,6 +28,22 @@ def write(results: dict[str, Any], folder: Path) -> None:
     growth(results, folder / "growth.png")
 
 
+def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Put what a partial run has measured into the results of an earlier whole one; both say when they were."""
+    tools = dict(old["tools"])
+    for tool, result in new["tools"].items():
+        before = tools.get(tool, {"measures": [], "failures": {}})
+        measures = _by_name({"tools": tools}, tool) | _by_name(new, tool)
+        tools[tool] = {
+            **result,
+            "measures": list(measures.values()),
+            "failures": before["failures"] | result["failures"],
+        }
+    names = sorted({row["name"] for result in new["tools"].values() for row in result["measures"]})
+    part = {key: new[key] for key in ("date", "command", "machine")} | {"names": names}
+    return {**old, "tools": tools, "parts": [*old.get("parts", ()), part]}
+
+
 def duration(seconds: float) -> str:
     """Seconds in a readable unit with three significant digits: ``1.23 s``, ``45.6 ms``, ``7.89 µs``."""
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
@@ -110,6 +126,11 @@ def markdown(results: dict[str, Any]) -> str:
         f"- **When:** {results['date']}, by `{results['command']}`",
         f"- **Machine:** {machine['cpus']} × {machine['model']}, {machine['system']}; load before: {machine['load']}",
     ]
+    for part in results.get("parts", ()):
+        load = part["machine"]["load"]
+        lines.append(
+            f"- **Later:** {part['date']}, by `{part['command']}`; load before: {load}; {len(part['names'])} measures"
+        )
     if machine["threads"]:
         lines.append("- **Threads:** " + ", ".join(f"`{key}={value}`" for key, value in machine["threads"].items()))
     for tool, result in results["tools"].items():

@@ -52,7 +52,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="few rounds, no peer unless --peer is given, no files")
     parser.add_argument("--peer", metavar="PYTHON", help="an interpreter with MLflow (default: this one, if it has it)")
     parser.add_argument("--only", nargs="+", metavar="NAME", default=[], help=f"groups or cases ({cases})")
-    parser.add_argument("--write", action="store_true", help="write the files also for a quick or partial run")
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="write the files also for a quick run, or into them what a partial one measures",
+    )
     parser.add_argument("--tool", choices=NAMES, help=argparse.SUPPRESS)  # how the processes of one run are started
     options = parser.parse_args(arguments)
     unknown = set(options.only) - set(GROUPS) - {case for members in GROUPS.values() for case in members}
@@ -156,7 +160,11 @@ def main() -> int:
         results["tools"]["mlflow"] = measure_apart(peer, "mlflow", options)
     print(report.table(results))
     if options.write or not (options.quick or options.only):
-        report.write(results, Path(__file__).resolve().parent)
+        folder = Path(__file__).resolve().parent
+        report.write(
+            report.merged(json.loads((folder / "results.json").read_text()), results) if options.only else results,
+            folder,
+        )
     return int(any(tool["failures"] for tool in results["tools"].values()))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.report import duration, markdown, table, write
+from benchmarks.report import duration, markdown, merged, table, write
 
 
 def row(name: str, added: float, *, goal: tuple[float, float] | None = None, **more: Any) -> dict[str, Any]:
@@ -131,3 +131,16 @@ def test_writing_leaves_data_page_and_plot(tmp_path: Path, peer: list[dict[str, 
     assert json.loads((tmp_path / "results.json").read_text()) == measured
     assert table(measured) in (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
     assert (tmp_path / "overhead.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_partial_run_goes_into_the_results_of_a_whole_one_and_says_so(tmp_path: Path) -> None:
+    whole = results([row("a", 1.0), row("b", 2.0)], [row("a", 30.0)])
+    part = results([row("b", 0.5), row("scale-1000-newest", 0.001)]) | {"date": "2026-02-03T04:05:06+00:00"}
+    both = merged(whole, part)
+    page = markdown(both)
+    assert [cells(page, name)[2][:6] for name in ("a", "b")] == ["1.00 s", "500 ms"]
+    assert cells(page, "a")[3].startswith("30.0 s")
+    assert "Later:** 2026-02-03" in page
+    assert "2 measures" in page
+    write(both, tmp_path)
+    assert (tmp_path / "growth.png").stat().st_size > 1000
