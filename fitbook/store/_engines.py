@@ -101,7 +101,7 @@ def _only_reads(connection: Connection) -> bool:
 def _sqlite(url: sa.URL) -> Engine:
     in_memory = url.database in (None, "", ":memory:")
     file = sqlite_file(url)
-    read_only = file is not None and file.exists() and not may_write(file)
+    read_only = file is not None and os.path.exists(file) and not may_write(file)
     if file is not None and not read_only:
         make_folder(file)
     engine = sa.create_engine(
