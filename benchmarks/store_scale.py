@@ -74,10 +74,10 @@ def cases(runs: int, tool: Tool, effort: Effort) -> list[Measure]:
         goal = _goal(name, runs)
         plain = None if tool.is_peer or not sql else _bare(directory / "fitbook-runs" / "fitbook.db", sql, rounds)
         measures.append(_whole(f"scale-{runs}-{name}", title + scale, _clocked(search, rounds), goal, plain))
-        token = _token(search, 1 if name == "rare" else min(PAGES, runs // PAGE // 10) - 1)
+        token, number = _token(search, 1 if name == "rare" else min(PAGES, runs // PAGE // 10))
         if token and name != "rare":
             later = partial(search, page_token=token)
-            title = f"{title}{scale}, page {min(PAGES, runs // PAGE // 10)}"
+            title = f"{title}{scale}, page {number}"
             measures.append(_whole(f"scale-{runs}-{name}-page", title, _clocked(later, rounds), goal))
     if runs <= PEER_RUNS:
         to_frame = partial(tool.module.search_runs, [experiment], max_results=runs)
@@ -101,12 +101,15 @@ def _clocked(call: Callable[[], object], rounds: int) -> list[float]:
     return [clock(call) for _ in range(rounds)]
 
 
-def _token(search: Callable[..., Any], pages: int) -> str | None:
-    """The token of a later page."""
-    token = None
-    for _ in range(pages):
-        token = search(page_token=token).token or token
-    return token
+def _token(search: Callable[..., Any], wanted: int) -> tuple[str | None, int]:
+    """The token of a later page, or of the last if there are not so many; and its number."""
+    token: str | None = None
+    for number in range(1, wanted):
+        following = search(page_token=token).token
+        if following is None:
+            return token, number
+        token = following
+    return token, wanted
 
 
 def _bare(file: Path, sql: str, rounds: int) -> Spread:
