@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,9 @@ def raw(file: Path) -> dict[str, list[dict[str, Any]]]:
     tables = [row["name"] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     found = {table: [dict(row) for row in connection.execute(f'SELECT * FROM "{table}"')] for table in tables}
     connection.close()
+    for row in found["runs"]:
+        if row.get("lease_until"):
+            row["lease_until"] = "a moment"  # after that of the upgrade
     return found
 
 
@@ -146,6 +150,13 @@ def test_what_the_upgrade_fills_in(old: Path) -> None:
     }
     parents = {run_id: store.get_run(run_id).info.parent_run_id for run_id in (book.CHILD, book.GONE, book.LONE)}
     assert parents == {book.CHILD: book.PARENT, book.GONE: book.PARENT, book.LONE: None}
+    week = 7 * 24 * 3600 * 1000
+    with store.database.read() as connection:
+        leases = connection.execute(sa.select(_tables.runs.c.status, _tables.runs.c.lease_until)).all()
+    assert {status: lease is not None for status, lease in leases} == {
+        status: status == "RUNNING" for status, _ in leases
+    }
+    assert all(abs(lease - time.time() * 1000 - week) < 600_000 for _, lease in leases if lease is not None)
     store.close()
 
 

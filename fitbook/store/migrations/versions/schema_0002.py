@@ -6,6 +6,7 @@ whether it was done.
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import sqlalchemy as sa
@@ -55,11 +56,20 @@ def upgrade() -> None:
     _add_tables()
     _fill_bounds()
     _fill_parents()
+    _lend_time()
     _widen_index_of_metrics()
     if op.get_bind().dialect.name == "sqlite":
         _cluster("params", sa.Index("ix_params_number", "key", "number"))
         _cluster("tags")
         _cluster("metrics", sa.Index("ix_metrics_value", "key", "value", "special"))
+
+
+def _lend_time() -> None:
+    """Give a week to every run that is said to go on: most of their processes have died long ago, and nobody noted it."""
+    runs = sa.table("runs", sa.column("status", sa.String), sa.column("lease_until", sa.BigInteger))
+    unattended = sa.and_(runs.c.status == "RUNNING", runs.c.lease_until.is_(None))
+    until = int((time.time() + 7 * 24 * 3600) * 1000)
+    op.execute(runs.update().where(unattended).values(lease_until=until))
 
 
 def _exact(length: int = 0) -> sa.types.TypeEngine[str]:
