@@ -137,6 +137,8 @@ def markdown(results: dict[str, Any]) -> str:
         packages = ", ".join(f"{name} {version}" for name, version in result["packages"].items())
         lines.append(f"- **{tool} {result['version']}** on Python {result['python']}: {packages}")
     lines += ["", table(results), "", *_NOTES]
+    if results.get("parts"):
+        lines += ["", *_OF_PARTS]
     failures = [
         f"- {tool}, {case}: {text.strip()}".replace("\n", "\n  ")
         for tool, result in results["tools"].items()
@@ -146,6 +148,11 @@ def markdown(results: dict[str, Any]) -> str:
         lines += ["", "## Failed", "", *failures]
     return "\n".join(lines) + "\n"
 
+
+_OF_PARTS = (
+    "**Not all of this is one run.** A row shows what each tool took when it was last measured. Where a later run was without",
+    "MLflow, its figures are of an earlier one, perhaps on a busier or idler machine, and the ratio is only as good as that.",
+)
 
 _NOTES = (
     "Medians, in parentheses the middle half of the rounds. Every tool runs in a process of its own with its default",

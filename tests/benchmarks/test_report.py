@@ -142,5 +142,7 @@ def test_a_partial_run_goes_into_the_results_of_a_whole_one_and_says_so(tmp_path
     assert cells(page, "a")[3].startswith("30.0 s")
     assert "Later:** 2026-02-03" in page
     assert "2 measures" in page
+    assert "Not all of this is one run" in page
+    assert "Not all of this is one run" not in markdown(whole)
     write(both, tmp_path)
     assert (tmp_path / "growth.png").stat().st_size > 1000
