@@ -63,12 +63,15 @@ class SqlLeases(SqlPart):
             for chunk in chunks(sorted(set(run_ids))):
                 mine = _r.run_id.in_(chunk)
                 running = sa.and_(mine, _r.status == RunStatus.RUNNING)
-                renewed = connection.execute(t.runs.update().where(running).values(lease_until=longest))
-                if renewed.rowcount == len(chunk):
+                renew = t.runs.update().where(running).values(lease_until=longest)
+                if connection.execute(renew).rowcount == len(chunk):
                     alive += chunk
-                else:
-                    _revive(connection, mine, until)
-                    alive += connection.scalars(sa.select(_r.run_id).where(running)).all()
+                    continue
+                # Locked, for others may revive and end these very runs between the statements that follow.
+                connection.execute(sa.select(_r.id).where(mine).order_by(_r.id).with_for_update())
+                _revive(connection, mine, until)
+                connection.execute(renew)
+                alive += connection.scalars(sa.select(_r.run_id).where(running)).all()
         return alive
 
     def end_dead_runs(self) -> list[str]:
