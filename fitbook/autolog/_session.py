@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
-from contextvars import Token
+from contextvars import ContextVar, Token
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
@@ -23,6 +23,9 @@ class Record(Protocol):
     def failed(self, error: BaseException) -> None:
         """The fit has raised."""
 
+
+# What is being recorded here.
+recording: ContextVar[Record | None] = ContextVar("fitbook_recording", default=None)
 
 Begin = Callable[[Any, str, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Record | None]
 
@@ -67,15 +70,16 @@ class FitHook(Hook):
 class Session:
     """One outermost fit, from just before to just after it."""
 
-    __slots__ = ("_record", "_token")
+    __slots__ = ("_before", "_record", "_token")
 
     def __init__(self, record: Record | None) -> None:
         self._record = record
         self._token: Token[int] | None = None
+        self._before: Token[Record | None] | None = None
 
     def enter(self) -> None:
         """The fit begins."""
-        self._token = inside.set(RECORDED)
+        self._token, self._before = inside.set(RECORDED), recording.set(self._record)
         writer.fit_begins()
 
     def ended(self, result: Any) -> None:
@@ -95,9 +99,10 @@ class Session:
             _finish_in_worker()
 
     def _leave(self) -> None:
-        if self._token is not None:
+        if self._token is not None and self._before is not None:
             writer.fit_ends()
             inside.reset(self._token)
+            recording.reset(self._before)
 
 
 def hook_fit(original: Callable[..., Any], begin: Begin) -> Callable[..., Any]:

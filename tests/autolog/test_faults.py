@@ -18,6 +18,7 @@ from sklearn.model_selection import GridSearchCV
 
 import fitbook
 from fitbook._log import FitbookWarning
+from fitbook.autolog import _record
 from fitbook.autolog.sklearn import _fit
 from fitbook.entities import Run
 from fitbook.errors import StoreUnavailable
@@ -120,7 +121,7 @@ def test_what_belongs_to_a_run_that_can_t_be_written_is_left_out_without_a_furth
     def broken(*args: Any) -> None:
         raise StoreUnavailable("this run can't be written")
 
-    monkeypatch.setattr(_fit.leases, "begin", broken)
+    monkeypatch.setattr(_record.leases, "begin", broken)
     with pytest.warns(FitbookWarning, match="this run can't be written") as raised:  # noqa: PT031
         search = GridSearchCV(LogisticRegression(), {"C": [1, 2]}, cv=2).fit(*data)
         accuracy_score(data[1], search.predict(data[0]))
@@ -134,14 +135,14 @@ def test_a_run_ends_though_its_last_metric_can_t_be_written(
     data: Any, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fitbook.autolog(log_plots=False)
-    log_batch = _fit.RunHandle.log_batch
+    log_batch = _record.RunHandle.log_batch
 
     def broken(self: Any, metrics: Any = (), *args: Any, **kwargs: Any) -> None:
         if any(metric.key == "fitbook_overhead_seconds" for metric in metrics):
             raise StoreUnavailable("this metric can't be written")
         log_batch(self, metrics, *args, **kwargs)
 
-    monkeypatch.setattr(_fit.RunHandle, "log_batch", broken)
+    monkeypatch.setattr(_record.RunHandle, "log_batch", broken)
     with pytest.warns(FitbookWarning, match="this metric can't be written"):  # noqa: PT031
         LogisticRegression().fit(*data)
         found = runs()

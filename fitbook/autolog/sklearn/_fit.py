@@ -1,29 +1,26 @@
-"""The record of one fit: opened before it, filled in after it, closed by the background writer."""
+"""The record of one fit: what is taken down of the estimator before it, and of what it has led to."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 import time
-import traceback
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fitbook import _validate, settings
-from fitbook._log import logger
 from fitbook.autolog._config import Config
-from fitbook.autolog._guard import quietly, say, suppressed, told
+from fitbook.autolog._guard import say, suppressed
+from fitbook.autolog._record import RunRecord, points
 from fitbook.autolog.sklearn import _describe, _links, _plots
 from fitbook.autolog.sklearn._call import FitCall, fit_call, head
 from fitbook.autolog.sklearn._search import SearchResult, search_result
-from fitbook.entities import Dataset, DatasetInput, Metric, RunDraft, RunStatus
-from fitbook.errors import ModelError, ParamConflict, StoreBusy, StoreUnavailable
-from fitbook.tracking import _active, _context
-from fitbook.tracking._backend import current, current_experiment_id, patience
-from fitbook.tracking._lease import leases
+from fitbook.entities import Dataset, DatasetInput, RunStatus
+from fitbook.errors import ModelError
+from fitbook.tracking import _context
+from fitbook.tracking._backend import patience
 from fitbook.tracking._models import PendingModel, freeze_model
-from fitbook.tracking._run import RunHandle, new_draft, now_ms
+from fitbook.tracking._run import new_draft, now_ms
 
 if TYPE_CHECKING:
     from fitbook.autolog._integration import Integration
@@ -31,14 +28,6 @@ if TYPE_CHECKING:
 MODEL_PATH = "model"
 BEST_PATH = "best_estimator"
 _EXAMPLE_ROWS = 5
-
-# The stores for which a fit has waited in vain: until one of their background writes is through, none waits again.
-_busy: set[str] = set()
-# Those for which a background job has waited in vain: until another one is through, none waits for long again.
-_given_up: set[str] = set()
-
-# The tag by which the first fit in a user's run takes it, whatever process it comes from.
-_FIRST_FIT = "fitbook.first_fit"
 
 
 def begin(
@@ -63,36 +52,15 @@ def begin(
     return record
 
 
-class FitRecord:
-    """One fit and its run.
-
-    Whose run it is: that of the user's active run, if this is the first fit in it; a child of it for any further one;
-    else one of its own.
-    """
+class FitRecord(RunRecord):
+    """One fit and its run."""
 
     def __init__(self, config: Config, estimator: Any, method: str, call: FitCall) -> None:
-        self.config, self.estimator, self.method, self.call = config, estimator, method, call
-        self.name = type(estimator).__name__
-        self.overhead = self.fit_began = 0.0
-        self.notes: list[str] = []
-        self.dropped: list[str] = []
-        self.params = {_validate.safe_key(k): v for k, v in _describe.params(estimator).items()}
-        self.tags = {
-            **_describe.tags(estimator),
-            _context.AUTOLOGGING: "sklearn",
-            **({"fitbook.method": method} if method != "fit" else {}),
-            **config.extra_tags,
-        }
+        self.estimator, self.method, self.call = estimator, method, call
+        self.fit_began = 0.0
         self.data = _describe.fingerprint(call.X, call.y)
-        with patience(settings.AUTOLOG_STORE_TIMEOUT.get()):
-            self.backend = current()
-            self.draft, self.run = self._choose_run()
-            self.saved = False
-            if self.backend.uri not in _busy:
-                self._save_begin()
-        _active.remember(self.run.run_id)
-
-    # -- after the fit -----------------------------------------------------------------------------------------------
+        tags = {**_describe.tags(estimator), **({"fitbook.method": method} if method != "fit" else {})}
+        super().__init__(config, type(estimator).__name__, _describe.params(estimator), tags)
 
     def ended(self, result: Any) -> None:
         """Take down what the fit has led to; figures and files follow in the background."""
@@ -103,127 +71,19 @@ class FitRecord:
                 self._describe_result(result, fit_seconds, end_time)
         finally:
             self.overhead += time.perf_counter() - began
-            self._end(RunStatus.FINISHED, end_time)
+            self._let_go()
+            self.end(RunStatus.FINISHED, end_time)
 
     def failed(self, error: BaseException) -> None:
         """Take down that and why the fit has failed."""
-        end_time = now_ms()
         try:
-            trace = "".join(traceback.format_exception(error))
-            tags = {"fitbook.error": told(error)[:5000], **self._data_tags()}
-            with suppressed(), patience(settings.AUTOLOG_STORE_TIMEOUT.get()):
-                self._commit([], {}, tags)
-                self.run.soon(self._job("writing the traceback", lambda: self.run.log_text(trace, "traceback.txt")))
+            self.commit_failure(error, self._data_tags(), self._datasets())
         finally:
-            self._end(RunStatus.FAILED if isinstance(error, Exception) else RunStatus.KILLED, end_time)
+            self._let_go()
 
-    # -- the run -----------------------------------------------------------------------------------------------------
-
-    def _choose_run(self) -> tuple[RunDraft | None, RunHandle]:
-        """Give the run to write to, and its draft unless it is the user's own."""
-        active = None if self.config.exclusive else _active.innermost()
-        if active is not None:
-            self.backend = active.backend
-            if self._takes(active):
-                return None, RunHandle(active.backend, active.run_id)
-            experiment_id = self.backend.store.get_run_info(active.run_id).experiment_id
-        else:
-            experiment_id = current_experiment_id()
-        draft = new_draft(
-            experiment_id,
-            f"{self.name[:200]}-{_context.random_name()}",
-            parent_run_id=active.run_id if active else None,
-            tags=self.tags,
-        )
-        draft.params = self.params
-        return draft, RunHandle(self.backend, draft.run_id)
-
-    def _takes(self, active: RunHandle) -> bool:
-        """Take the user's run, unless another fit has; when that can't be told now, leave it."""
-        mine = uuid.uuid4().hex
-        try:
-            return active.backend.store.set_tag_once(active.run_id, _FIRST_FIT, mine) == mine
-        except StoreUnavailable:
-            return False
-
-    def _save_begin(self) -> None:
-        try:
-            if self.draft is not None:
-                leases.begin(self.backend.store, self.draft)
-            else:
-                self._log_to_users_run()
-            self.saved = True
-        except StoreUnavailable as error:
-            if isinstance(error, StoreBusy):
-                _busy.add(self.backend.uri)
-            logger.debug("the record waits until after the fit: %s", error)
-
-    def _log_to_users_run(self) -> None:
-        try:
-            self.run.log_batch(params=self.params, tags=self.tags)
-        except ParamConflict:
-            # What the user wrote by hand stands; ours goes beside it.
-            taken = self.backend.store.get_run(self.run.run_id).data.params
-            self.params = {
-                key if taken.get(key, value) == value else _validate.safe_key(f"{self.name}/{key}"): value
-                for key, value in self.params.items()
-            }
-            self.run.log_batch(params=self.params, tags=self.tags)
-
-    def _commit(self, metrics: list[Metric], params: Mapping[str, str], tags: Mapping[str, str]) -> None:
-        """Write everything in one transaction; in the background if the store is busy for too long."""
-        datasets = self._datasets()
-
-        def write() -> None:
-            if not self.saved:
-                if self.draft is not None:
-                    leases.begin(self.backend.store, self.draft)
-                else:
-                    self._log_to_users_run()
-                self.saved = True
-            self.run.log_batch(metrics, params, tags, datasets)
-
-        self._write_now_or_later("writing the record of a fit", write, first=True)
-
-    def _write_now_or_later(self, doing: str, write: Callable[[], None], *, first: bool = False) -> None:
-        uri = self.backend.uri
-        if uri not in _busy and (first or self.saved):
-            try:
-                write()
-                return
-            except StoreBusy:
-                _busy.add(uri)
-            except StoreUnavailable as error:
-                logger.debug("%s is tried once more, in the background: %s", doing, error)
-        if uri in _busy:
-            say("the store is busy; the record of this fit will be written when it is free", once="busy store")
-
-        def write_patiently() -> None:
-            try:
-                write()
-            finally:
-                _busy.discard(uri)
-
-        self.run.soon(self._job(doing, write_patiently, first=first))
-
-    def _end(self, status: str, end_time: int) -> None:
-        """Let the run end after everything else; the data and the model are let go of here."""
+    def _let_go(self) -> None:
+        """Keep neither the data nor the model alive for what is done in the background."""
         self.call, self.estimator = FitCall(None, None, None), None
-
-        def end() -> None:
-            tags = {"fitbook.dropped": _validate.safe_text("\n".join(self.dropped)[:5000])} if self.dropped else {}
-            try:
-                self.run.log_batch([Metric("fitbook_overhead_seconds", self.overhead, now_ms())], tags=tags)
-            finally:
-                if self.draft is not None:
-                    try:
-                        self.backend.store.update_run(self.run.run_id, status=status, end_time=end_time)
-                    finally:
-                        leases.release(self.backend.store, self.run.run_id)
-
-        self.run.later(self._job("ending the run", end))
-
-    # -- what is written ---------------------------------------------------------------------------------------------
 
     def _describe_result(self, result: Any, fit_seconds: float, end_time: int) -> None:
         call, config = self.call, self.config
@@ -246,10 +106,10 @@ class FitRecord:
         if 0 < report.rows_used < report.n_rows:
             tags["fitbook.training_rows_used"] = f"{report.rows_used} of {report.n_rows}"
         weights = None
-        with self._quietly("reading feature importances"):
+        with self.quietly("reading feature importances"):
             weights = _describe.importances(self.estimator, _describe.feature_names(call.X))
         search: SearchResult | None = None
-        with self._quietly("reading the results of a search"):
+        with self.quietly("reading the results of a search"):
             search = search_result(self.estimator, config.max_tuning_runs)
             if search is not None:
                 metrics |= search.metrics
@@ -259,16 +119,12 @@ class FitRecord:
         outline = _describe.outline(self.estimator)
         if self.notes:
             tags["fitbook.notes"] = _validate.safe_text("\n".join(self.notes))
-        self._commit(_points(metrics, end_time), params, tags)
+        self.commit(points(metrics, end_time), params, tags, self._datasets())
         self._link(search, result)
         if search is not None:
-            self.run.soon(
-                self._job(
-                    "writing cv_results.csv",
-                    functools.partial(self.run.log_text, search.table.to_csv(), "cv_results.csv"),
-                )
-            )
-            with self._quietly("recording the candidates of a search"):
+            write_table = functools.partial(self.run.log_text, search.table.to_csv(), "cv_results.csv")
+            self.soon("writing cv_results.csv", write_table)
+            with self.quietly("recording the candidates of a search"):
                 self._write_children(search, end_time)
         self._write_models(models, is_search=search is not None)
         self._write_files(report, weights, outline)
@@ -310,7 +166,7 @@ class FitRecord:
         pair = None
         if config.log_model_signatures:
             pair = (self.call.X, self._predicted(estimator, rows) if sample is None else sample)
-        with self._quietly("keeping the model"):
+        with self.quietly("keeping the model"):
             try:
                 pending = freeze_model(self.run, "sklearn", estimator, path, example=pair, **options)
             except ModelError as error:
@@ -344,7 +200,7 @@ class FitRecord:
 
     def _write_children(self, search: SearchResult, end_time: int) -> None:
         start_time = self.draft.start_time if self.draft is not None else end_time
-        experiment_id = self._experiment_id()
+        experiment_id = self.experiment_id()
         drafts = []
         for child in search.children:
             draft = new_draft(
@@ -354,25 +210,18 @@ class FitRecord:
                 tags={**child.tags, _context.AUTOLOGGING: "sklearn", **self.config.extra_tags},
                 start_time=start_time,
             )
-            draft.params, draft.metrics = child.params, _points(child.metrics, end_time)
+            draft.params, draft.metrics = child.params, points(child.metrics, end_time)
             draft.end_time, draft.status = end_time, child.status
             drafts.append(draft)
         write = functools.partial(self.backend.store.create_runs, drafts)
-        self._write_now_or_later("recording the candidates of a search", write)
-
-    def _experiment_id(self) -> str:
-        if self.draft is not None:
-            return self.draft.experiment_id
-        return self.backend.store.get_run_info(self.run.run_id).experiment_id
+        self.write("recording the candidates of a search", write)
 
     def _write_models(self, models: list[PendingModel], *, is_search: bool) -> None:
         chosen = BEST_PATH if is_search else MODEL_PATH
         for model in models:
             register = self.config.registered_model_name if model.path == chosen else None
-            self.run.soon(
-                self._job(f"writing the model {model.path!r}", functools.partial(_write_model, model, register)),
-                model.snapshot.size_bytes,
-            )
+            write = functools.partial(_write_model, model, register)
+            self.soon(f"writing the model {model.path!r}", write, model.snapshot.size_bytes)
 
     def _write_files(self, report: _describe.Report, weights: _describe.Table | None, outline: Any) -> None:
         tables = {f"{_describe.PREFIX}{kind}.csv": table for kind, table in report.curves.items()}
@@ -387,45 +236,13 @@ class FitRecord:
         def draw(path: str, paint: Callable[[], bytes]) -> None:
             self.run.artifacts.put(path, paint())
 
-        self.run.later(self._job("writing tables and diagram", write_data))
+        self.later("writing tables and diagram", write_data)
         if self.config.log_plots:
             for path, paint in _plots.pictures(report, weights).items():
-                self.run.later(self._job(f"drawing {path}", functools.partial(draw, path, paint)))
-
-    # -- guards ------------------------------------------------------------------------------------------------------
-
-    def _quietly(self, doing: str) -> quietly:
-        return quietly(f"{doing} ({self.name})")
-
-    def _job(self, doing: str, work: Callable[[], Any], *, first: bool = False) -> Callable[[], None]:
-        """Guard a background job; what fails is noted with the run."""
-
-        def job() -> None:
-            if self.draft is not None and not (first or self.saved):
-                return  # there is no run, as was said: nothing can belong to it
-            with suppressed(), patience(self._background_patience()), self._quietly(doing) as guard:
-                work()
-            if guard.failed is None:
-                _given_up.discard(self.backend.uri)
-                return
-            self.dropped.append(f"{doing}: {told(guard.failed)}"[:500])
-            if isinstance(guard.failed, StoreBusy):
-                _given_up.add(self.backend.uri)
-
-        return job
-
-    def _background_patience(self) -> float:
-        """How long a background job waits for a locked store: as long as the program's end would, but only once."""
-        if self.backend.uri in _given_up:
-            return settings.AUTOLOG_STORE_TIMEOUT.get()
-        return max(settings.EXIT_TIMEOUT.get(), settings.SQLITE_TIMEOUT.get())
+                self.later(f"drawing {path}", functools.partial(draw, path, paint))
 
 
 def _write_model(model: PendingModel, register: str | None) -> None:
     model.write()
     if register is not None:
         model.register(register)
-
-
-def _points(values: Mapping[str, float], timestamp: int) -> list[Metric]:
-    return [Metric(_validate.safe_key(key), float(value), timestamp) for key, value in values.items()]
