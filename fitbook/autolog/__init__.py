@@ -30,6 +30,8 @@ def autolog(
     serialization_format: str | None = None,
     registered_model_name: str | None = None,
     pos_label: int | str | None = None,
+    resume_search: bool = False,
+    progress: bool | None = None,
 ) -> None:
     """Record every fit from here on, in every library that fitbook hooks.
 
@@ -68,6 +70,10 @@ def autolog(
         Make every fitted model a version of this registered model; of a search, the best estimator.
     pos_label : label, optional
         The positive class of binary problems, for precision, recall and F1.
+    resume_search : bool, default False
+        Take those splits of a search that an earlier run has finished on the same data from the store.
+    progress : bool, optional
+        Show how far a search is; if not given, in terminals and notebooks, unless its ``verbose`` is set.
 
     Raises
     ------
@@ -89,6 +95,8 @@ def autolog(
             registered_model_name=registered_model_name,
             serialization_format=serialization_format,
             pos_label=pos_label,
+            resume_search=resume_search,
+            progress=progress,
             extra_tags=dict(extra_tags or {}),
         )
     _loaded_switch().turn(config, quiet_refusal=disable_for_unsupported_versions)

@@ -22,4 +22,6 @@ class Config:
     registered_model_name: str | None = None
     serialization_format: str | None = None
     pos_label: int | str | None = None
+    resume_search: bool = False
+    progress: bool | None = None
     extra_tags: Mapping[str, str] = field(default_factory=dict)
