@@ -138,4 +138,12 @@ def _depth_of_user_code() -> int:
 
 def is_library(module: object) -> bool:
     """Whether a module's name is one of fitbook's, scikit-learn's or joblib's rather than of the user's program."""
-    return isinstance(module, str) and module.partition(".")[0] in ("fitbook", "sklearn", "joblib", "contextlib")
+    return package_of(module) in ("fitbook", "sklearn", "joblib", "contextlib")
+
+
+def package_of(module: object) -> str:
+    """The package that a module's name begins with; empty for what is no name, and for a package's tests.
+
+    Those are programs like the user's: they have classes and functions of their own, and compute scores.
+    """
+    return module.partition(".")[0] if isinstance(module, str) and ".tests." not in module else ""

@@ -15,7 +15,7 @@ from fitbook.autolog import _guard
 from fitbook.tracking._writer import writer
 
 
-class _Collector(logging.Handler):
+class Collector(logging.Handler):
     """Keeps what a failed background write raised: the writer logs it, for there is nobody to raise it to."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ def swallowed_fails(request: pytest.FixtureRequest) -> Iterator[None]:
     BaseExceptionGroup
         Everything that was swallowed.
     """
-    collector = _Collector()
+    collector = Collector()
     _guard.swallowed.clear()
     logger.addHandler(collector)
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from fitbook.autolog._guard import package_of
+
 _MIXINS = {
     "ClassifierMixin": "classifier",
     "RegressorMixin": "regressor",
@@ -122,5 +124,4 @@ def _sklearn_bases(cls: type) -> frozenset[str]:
 
 
 def _is_sklearn(cls: type) -> bool:
-    module = getattr(cls, "__module__", None)
-    return isinstance(module, str) and module.startswith("sklearn.")
+    return package_of(getattr(cls, "__module__", None)) == "sklearn"

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
+from fitbook.autolog._guard import package_of
+
 LIBRARIES = frozenset({"sklearn", "xgboost", "lightgbm", "catboost", "imblearn"})
 
 # Data, not behaviour of the user's: objects of these packages may sit in an estimator. ``builtins`` holds functions
@@ -52,7 +54,7 @@ _MAX_DEPTH = 30
 
 def is_known_class(cls: type) -> bool:
     """Whether a class belongs to a library of which fitbook calls methods."""
-    return _top(getattr(cls, "__module__", None)) in LIBRARIES
+    return package_of(getattr(cls, "__module__", None)) in LIBRARIES
 
 
 def unknown_part(estimator: object) -> str | None:
@@ -81,8 +83,8 @@ def _look(value: Any, seen: dict[int, Any], depth: int) -> str | None:
         return "a structure nested too deeply to be looked through"
     seen[id(value)] = value  # and so alive: its id can't become another's
     if isinstance(value, type):
-        return None if _top(value.__module__) in _HARMLESS else value.__qualname__
-    home = _top(getattr(cls, "__module__", None))
+        return None if package_of(value.__module__) in _HARMLESS else value.__qualname__
+    home = package_of(getattr(cls, "__module__", None))
     if cls in (FunctionType, BuiltinFunctionType) or home.startswith("_cython"):
         return _function(value)
     if cls is MethodType:
@@ -120,12 +122,8 @@ def _draws(estimator: Any) -> bool:
 
 
 def _function(function: Any) -> str | None:
-    if _top(type(getattr(function, "__self__", None)).__module__) == "numpy":
+    if package_of(type(getattr(function, "__self__", None)).__module__) == "numpy":
         return "a method of a random state"
-    if _top(getattr(function, "__module__", None) or "builtins") in _HARMLESS:
+    if package_of(getattr(function, "__module__", None) or "builtins") in _HARMLESS:
         return None
     return str(getattr(function, "__qualname__", "a function"))
-
-
-def _top(module: object) -> str:
-    return module.partition(".")[0] if isinstance(module, str) else ""

@@ -105,3 +105,11 @@ def test_cycles_end():
     model = LogisticRegression()
     model.extra_ = [model]
     assert unknown_part(model) is None
+
+
+def test_a_library_s_tests_are_programs_like_the_user_s():
+    class InTests(LogisticRegression):
+        __module__ = "sklearn.linear_model.tests.test_logistic"
+
+    assert unknown_part(InTests()) == "test_a_library_s_tests_are_programs_like_the_user_s.<locals>.InTests"
+    assert unknown_part(make_pipeline(FunctionTransformer(np.exp), InTests())) is not None

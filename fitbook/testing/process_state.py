@@ -1,0 +1,106 @@
+"""What all code in one process shares, and a library must leave alone: looked at before and after something is run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import re
+import signal
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+State = dict[str, str]
+
+_DESCRIPTORS = Path("/proc/self/fd")
+_NUMBERS = re.compile(r"0x[0-9a-f]+|\d+")
+
+
+def state(*, without: Path) -> State:
+    """Give everything looked at, as texts that can be compared between processes.
+
+    Parameters
+    ----------
+    without : Path
+        A folder whose files may be open, and in the environment: fitbook's store.
+    """
+    return {name: _short(probe()) for name, probe in {**_PROBES, "descriptors": lambda: _open_files(without)}.items()}
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 200 else hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
+
+
+def _open_files(without: Path) -> str:
+    """Where the open descriptors lead, but for numbers, and for those of ``without``."""
+    found = []
+    for descriptor in os.listdir(_DESCRIPTORS) if _DESCRIPTORS.is_dir() else ():
+        try:
+            target = os.readlink(_DESCRIPTORS / descriptor)
+        except OSError:  # the one by which the folder itself was read
+            continue
+        if not target.startswith(str(without)):
+            found.append(_NUMBERS.sub("", target))
+    return repr(sorted(found))
+
+
+def _threads() -> str:
+    """The names of all threads but fitbook's, of which one of each kind may be there."""
+    names = [thread.name for thread in threading.enumerate()]
+    ours = [name for name in names if name.startswith("fitbook-")]
+    others = [_NUMBERS.sub("", name) for name in names if name not in ours]
+    return repr(sorted(others) + ([] if len(ours) == len(set(ours)) else sorted(ours)))
+
+
+def _global_random() -> str:
+    import numpy as np
+
+    return repr((random.getstate(), [str(part) for part in np.random.get_state()], np.random.get_state()[1].tobytes()))
+
+
+def _numpy() -> str:
+    import numpy as np
+
+    return repr((np.geterr(), np.geterrcall(), np.get_printoptions()))
+
+
+def _sklearn() -> str:
+    import sklearn
+
+    return repr(sklearn.get_config())
+
+
+def _figures() -> str:
+    """The figures that pyplot knows, and matplotlib's settings; nothing is loaded for it."""
+    pyplot, matplotlib = sys.modules.get("matplotlib.pyplot"), sys.modules.get("matplotlib")
+    settings = matplotlib and hash(tuple(map(repr, getattr(matplotlib, "rcParams", {}).items())))
+    return repr((pyplot and pyplot.get_fignums(), pyplot and settings))
+
+
+def _signals() -> str:
+    return repr([signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)])
+
+
+def _interpreter() -> str:
+    hooks: list[Any] = [sys.excepthook, threading.excepthook, sys.unraisablehook, sys.gettrace(), sys.getprofile()]
+    return repr((sys.getrecursionlimit(), sys.getswitchinterval(), [getattr(h, "__qualname__", h) for h in hooks]))
+
+
+_PROBES: dict[str, Callable[[], str]] = {
+    "warnings.filters": lambda: _NUMBERS.sub("", repr((warnings.filters, warnings.showwarning.__name__))),
+    "global random numbers": _global_random,
+    "numpy": _numpy,
+    "sklearn.config": _sklearn,
+    "figures": _figures,
+    "threads": _threads,
+    "signals": _signals,
+    "interpreter": _interpreter,
+    "sys.path": lambda: repr(sys.path),
+    "folders": lambda: repr((os.getcwd(), sorted(os.listdir()), tempfile.tempdir)),
+    "environment": lambda: repr(sorted(os.environ.keys())),
+}
