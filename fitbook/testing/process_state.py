@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pickle
 import random
 import re
 import signal
@@ -60,7 +61,7 @@ def _threads() -> str:
 def _global_random() -> str:
     import numpy as np
 
-    return repr((random.getstate(), [str(part) for part in np.random.get_state()], np.random.get_state()[1].tobytes()))
+    return repr(pickle.dumps((random.getstate(), np.random.get_state())))
 
 
 def _numpy() -> str:

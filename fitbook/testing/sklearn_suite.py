@@ -25,7 +25,7 @@ from typing import Any
 import pytest
 
 from fitbook import settings
-from fitbook._log import FitbookWarning
+from fitbook._log import FitbookWarning, logger
 from fitbook.autolog import _guard, autolog
 from fitbook.testing.fixtures import Collector
 from fitbook.testing.process_state import State, state
@@ -65,7 +65,7 @@ class _Watch:
         self._swallowed: list[tuple[str, str, str]] = []
         self._began = time.process_time()
         if self._is_on:
-            _guard.logger.addHandler(self._collector)
+            logger.addHandler(self._collector)
             autolog()
 
     @pytest.hookimpl(wrapper=True)
@@ -111,7 +111,7 @@ class _Watch:
         runs = dict(self._runs())
         if self._is_on:
             autolog(disable=True)
-            _guard.logger.removeHandler(self._collector)
+            logger.removeHandler(self._collector)
         summary = {
             "mode": "full" if self._is_on else "off",
             "cpu_seconds": round(cpu, 2),
@@ -159,7 +159,7 @@ def _estimator_classes() -> Iterator[type]:
     while waiting:
         cls = waiting.pop()
         yield cls
-        new = set(type.__subclasses__(cls)) - seen
+        new: set[type] = set(type.__subclasses__(cls)) - seen
         seen |= new
         waiting += new
 

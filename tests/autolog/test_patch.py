@@ -3,8 +3,10 @@ from __future__ import annotations
 import functools
 import gc
 import pickle
+import sys
 import weakref
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import cloudpickle
@@ -52,6 +54,21 @@ def test_a_method_is_wrapped_once_and_put_back_as_the_same_object() -> None:
     patches.undo()
     assert all(vars(Base)[name] is value for name, value in before.items())
     patches.undo()
+
+
+def test_the_stack_shows_the_names_of_what_was_wrapped() -> None:
+    class Seer:
+        def look(self) -> list[str]:
+            frame: FrameType | None = sys._getframe()
+            names = []
+            while frame is not None and len(names) < 2:
+                names.append(frame.f_code.co_name)
+                frame = frame.f_back
+            return names
+
+    patches = Patches()
+    patches.method(Seer, "look", hook)
+    assert Seer().look() == ["look", "look"]
 
 
 def test_a_class_and_its_parent_are_each_wrapped_where_they_define_it() -> None:

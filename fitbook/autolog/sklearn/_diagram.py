@@ -60,4 +60,12 @@ def _outline(value: Any, depth: int) -> Any:
     for name, attribute in value.__dict__.items():
         if not name.startswith("_") and not name.endswith("_"):  # what is learnt ends in "_" by convention
             hollow.__dict__[name] = _outline(attribute, depth + 1)
+    if cls.__init__ is object.__init__:
+        # The diagram asks for its signature. That of a builtin is parsed as text, and in Python 3.11 an ``ast.parse`` on
+        # this thread makes one that the user's is in the middle of fail.
+        hollow.__dict__["__init__"] = _without_parameters
     return hollow
+
+
+def _without_parameters() -> None:
+    """Stand in for the constructor of a class that has none of its own."""

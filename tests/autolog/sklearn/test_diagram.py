@@ -1,3 +1,4 @@
+import ast
 import pickle
 
 from sklearn.base import BaseEstimator
@@ -8,6 +9,14 @@ from sklearn.preprocessing import StandardScaler
 
 from fitbook.autolog.sklearn._diagram import html, outline
 from fitbook.autolog.sklearn._params import MASK
+
+
+class WithoutConstructor(BaseEstimator):
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return X
 
 
 class Secretive(BaseEstimator):
@@ -62,3 +71,13 @@ def test_secrets_are_struck_out():
 def test_what_cannot_be_drawn_is_a_page_still():
     page = html(Secretive(fail=True))
     assert "Secretive can't be drawn: RuntimeError" in page
+
+
+def test_drawing_parses_no_code(monkeypatch):
+    # In Python 3.11 that makes an ast.parse which another thread is in the middle of fail with a SystemError.
+    parsed, parse = [], ast.parse
+    monkeypatch.setattr("ast.parse", lambda *args, **kwargs: parsed.append(args) or parse(*args, **kwargs))
+    page = html(make_pipeline(WithoutConstructor(), LogisticRegression()))
+    assert "WithoutConstructor" in page
+    assert "can&#x27;t be drawn" not in page
+    assert parsed == []
