@@ -10,10 +10,11 @@ from PIL import Image
 from sklearn.datasets import load_diabetes, make_classification
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from fitbook.autolog.sklearn import _plots
+from fitbook.autolog.sklearn._canvas import Canvas
 from fitbook.autolog.sklearn._importances import importances
 from fitbook.autolog.sklearn._metrics import confusion_table
-from fitbook.autolog.sklearn._plots import _numbers, _round_ticks, bars, confusion_matrix, pictures, predicted_vs_true
+from fitbook.autolog.sklearn._panel import numbers, round_ticks
+from fitbook.autolog.sklearn._plots import bars, confusion_matrix, pictures, predicted_vs_true
 from fitbook.autolog.sklearn._report import Report, training_report
 from fitbook.autolog.sklearn._table import Table
 
@@ -51,13 +52,13 @@ def test_pictures_are_the_same_from_any_thread():
 def words(monkeypatch):
     """Everything that was written on a picture."""
     written = []
-    original = _plots.Canvas.text
+    original = Canvas.text
 
     def text(self, x, y, words, **style):
         written.append(words)
         original(self, x, y, words, **style)
 
-    monkeypatch.setattr(_plots.Canvas, "text", text)
+    monkeypatch.setattr(Canvas, "text", text)
     return written
 
 
@@ -133,7 +134,7 @@ def test_no_plotting_library_is_imported():
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (-3, 7.5), (1e-9, 3e-9), (-1e12, 1e12), (99.99, 100.01)])
 def test_ticks_are_few_round_and_told_apart(low, high):
-    ticks = _round_ticks(low, high)
+    ticks = round_ticks(low, high)
     assert 3 <= len(ticks) <= 9
     assert all(low - 1e-9 * abs(low) <= tick <= high * (1 + 1e-9) for tick in ticks)
-    assert len(set(_numbers(ticks))) == len(ticks)
+    assert len(set(numbers(ticks))) == len(ticks)
