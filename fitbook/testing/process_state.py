@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,11 +31,12 @@ def state(*, without: Path) -> State:
     without : Path
         A folder whose files may be open, and in the environment: fitbook's store.
     """
-    return {name: _short(probe()) for name, probe in {**_PROBES, "descriptors": lambda: _open_files(without)}.items()}
+    texts = {name: probe() for name, probe in _PROBES.items()} | {"descriptors": _open_files(without)}
+    return {name: _short(text) for name, text in texts.items()}
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= 200 else hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
+    return text if len(text) <= 1000 else hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 def _open_files(without: Path) -> str:
@@ -47,7 +49,7 @@ def _open_files(without: Path) -> str:
             continue
         if not target.startswith(str(without)):
             found.append(_NUMBERS.sub("", target))
-    return repr(sorted(found))
+    return repr(sorted(Counter(found).items()))
 
 
 def _threads() -> str:
