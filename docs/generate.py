@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from pathlib import Path
 
 from fitbook import settings
+from fitbook.autolog import autolog
 from fitbook.autolog.sklearn._points import FIT_METHODS, POINTS, PREDICT_METHODS, SCORE_METHODS, Role
 
 DOCS = Path(__file__).resolve().parent
@@ -42,7 +45,32 @@ def settings_page() -> str:
     for setting in settings.ALL:
         default = str(setting.default).lower() if isinstance(setting.default, bool) else setting.default
         lines.append(f"| `{setting.name}` | `{default}` | {setting.help} |".replace("``", "none"))
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *options_table()]) + "\n"
+
+
+def options_table() -> list[str]:
+    """Every option of ``autolog``, from its signature and its docstring."""
+    documented = inspect.getdoc(autolog) or ""
+    section = documented.partition("Parameters\n----------\n")[2].partition("\nRaises\n")[0]
+    help_of: dict[str, str] = {}
+    for names, text in re.findall(r"^(\w[\w, ]*) : .*\n((?:    .*\n)+)", section, re.M):
+        for name in names.split(", "):
+            help_of[name] = " ".join(text.split()).replace("``", "`")
+    lines = [
+        "",
+        "## Options of autologging",
+        "",
+        "What `fitbook.autolog(…)` is not told, it takes from these variables; then from the table `[tool.fitbook.autolog]`,",
+        "under the options' names, of the nearest `pyproject.toml` (from the working directory upwards); then the default.",
+        "Several names or patterns are separated by commas, tags are `key=value,key=value`.",
+        "",
+        "| option | variable | default | meaning |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, parameter in inspect.signature(autolog).parameters.items():
+        default = "" if parameter.default is None else f"`{str(parameter.default).lower()}`"
+        lines.append(f"| `{name}` | `FITBOOK_AUTOLOG_{name.upper()}` | {default} | {help_of[name]} |")
+    return lines
 
 
 def between(page: str, made: str) -> str:

@@ -12,7 +12,14 @@ from fitbook.errors import InvalidValue
 T = TypeVar("T")
 
 
-def _flag(text: str) -> bool:
+def flag(text: str) -> bool:
+    """Read yes or no.
+
+    Raises
+    ------
+    ValueError
+        It is neither.
+    """
     lowered = text.strip().lower()
     if lowered in ("1", "true", "yes", "on"):
         return True
@@ -28,7 +35,7 @@ def _duration(text: str) -> float:
     raise ValueError(text)
 
 
-_EXPECTED: dict[object, str] = {_flag: "true or false", _duration: "a number of seconds above 0"}
+_EXPECTED: dict[object, str] = {flag: "true or false", _duration: "a number of seconds above 0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +86,6 @@ SQLITE_TIMEOUT = Setting(
 AUTOLOG_STORE_TIMEOUT = Setting(
     "FITBOOK_AUTOLOG_STORE_TIMEOUT", float, 2.0, "Seconds that a fit waits at most for a locked store."
 )
-AUTOLOG_BUDGET_MS = Setting(
-    "FITBOOK_AUTOLOG_BUDGET_MS", float, 40.0, "Milliseconds that training metrics may cost per fit, besides 3 % of it."
-)
 PENDING_MB = Setting("FITBOOK_PENDING_MB", float, 64.0, "Megabytes that may wait for the background writer.")
 EXIT_TIMEOUT = Setting(
     "FITBOOK_EXIT_TIMEOUT", float, 60.0, "Seconds that the interpreter's exit waits for the background writer at most."
@@ -93,7 +97,7 @@ MLFLOW_USERNAME = Setting("MLFLOW_TRACKING_USERNAME", str, "", "The user that `f
 MLFLOW_PASSWORD = Setting("MLFLOW_TRACKING_PASSWORD", str, "", "The password of that user.")
 MLFLOW_TOKEN = Setting("MLFLOW_TRACKING_TOKEN", str, "", "The token that stands in for user and password.")
 DEBUG = Setting(
-    "FITBOOK_DEBUG", _flag, False, "Print the traceback of whatever autologging swallowed to standard error."
+    "FITBOOK_DEBUG", flag, False, "Print the traceback of whatever autologging swallowed to standard error."
 )
 
 ALL: tuple[Setting[object], ...] = tuple(v for v in list(globals().values()) if isinstance(v, Setting))

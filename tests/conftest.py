@@ -24,8 +24,9 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swallowed_fails: N
     """Give each test a store, settings and tracking state of its own; leave nothing to the next."""
     for setting in settings.ALL:
         monkeypatch.delenv(setting.name, raising=False)
-    for name in [name for name in os.environ if name.startswith("FITBOOK_TEST_")]:
-        monkeypatch.delenv(name)  # they tell the suite what to run, and were read when it was collected
+    # The first tell the suite what to run, and were read when it was collected; the second are options of `autolog`.
+    for name in [name for name in os.environ if name.startswith(("FITBOOK_TEST_", "FITBOOK_AUTOLOG_"))]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv(settings.TRACKING_URI.name, str(tmp_path / "fitbook-runs"))
     monkeypatch.setattr(_backend, "_opened", {})
     monkeypatch.setattr(_backend, "_chosen_uri", None)

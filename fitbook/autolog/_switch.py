@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
-from fitbook import _validate
-from fitbook.autolog import _guard
-from fitbook.autolog._config import Config
+from collections.abc import Mapping
+from typing import Any
+
+from fitbook.autolog import _guard, _options
 from fitbook.autolog._integration import Integration
 from fitbook.autolog.sklearn import SklearnIntegration
-from fitbook.errors import IntegrationUnavailable, InvalidValue
+from fitbook.errors import IntegrationUnavailable
 
 INTEGRATIONS: dict[str, Integration] = {i.name: i for i in (SklearnIntegration(),)}
 
 
-def turn(config: Config | None, *, quiet_refusal: bool = False) -> None:
-    """Turn every integration that can run here on with these options; off with None."""
-    if config is None:
+def turn(given: Mapping[str, Any]) -> None:
+    """Turn every integration that can run here on with these options, or all of them off.
+
+    Parameters
+    ----------
+    given : mapping of str to object
+        The options of `fitbook.autolog` that its caller gave; the others come from outside.
+    """
+    # What turns autologging off does so whatever the files and variables around it say.
+    outside, complaints = ({}, []) if given.get("disable") else _options.from_outside()
+    options = {**outside, **given}
+    if options.get("disable"):
         for integration in INTEGRATIONS.values():
             integration.disable()
         return
-    _check(config)
+    config = _options.config(options)
     _guard.start_over(silent=config.silent)
+    for complaint in complaints:
+        _guard.say(complaint)
     for integration in INTEGRATIONS.values():
         problem = integration.problem()
-        if problem is None:
+        if integration.name in (options.get("exclude_flavors") or ()):
+            integration.disable()
+        elif problem is None:
             integration.enable(config)
-        elif not quiet_refusal:
+        elif not options.get("disable_for_unsupported_versions"):
             _guard.say(f"{integration.name} is not autologged: {problem}.")
 
 
@@ -33,17 +47,3 @@ def require(name: str) -> None:
     problem = INTEGRATIONS[name].problem()
     if problem is not None:
         raise IntegrationUnavailable(f"Autologging for {name} can't be turned on: {problem}.")
-
-
-def _check(config: Config) -> None:
-    if config.registered_model_name is not None:
-        _validate.name("registered model", config.registered_model_name, slashes=False)
-    if config.serialization_format not in (None, "pickle", "cloudpickle"):
-        raise InvalidValue(
-            f"serialization_format is {config.serialization_format!r}; 'pickle' and 'cloudpickle' are possible."
-        )
-    tuning = config.max_tuning_runs
-    if tuning is not None and (not isinstance(tuning, int) or tuning < 0):
-        raise InvalidValue(f"max_tuning_runs is {tuning!r}; give a whole number, or None for all.")
-    for key, value in config.extra_tags.items():
-        _validate.text(f"tag {_validate.key('tag', key)!r}", value)

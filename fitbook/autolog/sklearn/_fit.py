@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 MODEL_PATH = "model"
 BEST_PATH = "best_estimator"
 _EXAMPLE_ROWS = 5
+# What training metrics may take of the budget; the rest is for the model's snapshot, and for writing.
+_SHARE_OF_BUDGET = 0.7
 
 
 def begin(
@@ -44,7 +46,7 @@ def begin(
         return None
     began = time.perf_counter()
     with suppressed():
-        if not _describe.is_model(estimator):
+        if not (_describe.is_model(estimator) and config.records(type(estimator))):
             return None
         record = FitRecord(config, estimator, method, fit_call(original, args, kwargs))
     record.overhead = time.perf_counter() - began
@@ -93,7 +95,8 @@ class FitRecord(RunRecord):
             call.y,
             call.sample_weight,
             fit_seconds=fit_seconds,
-            budget_ms=settings.AUTOLOG_BUDGET_MS.get(),
+            budget_ms=1e3 * (_SHARE_OF_BUDGET * config.budget(fit_seconds) - self.overhead),
+            sampling=config.sampling,
             pos_label=config.pos_label,
             predicted=result if self.method == "fit_predict" else None,
         )

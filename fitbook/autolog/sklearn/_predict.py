@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -122,7 +123,14 @@ def codes_in(labels: Any, classes: NDArray[Any]) -> NDArray[np.intp]:
 
 
 def within_budget(
-    call: Callable[[Any], T], X: Any, n_rows: int, *, seconds: float, per_row: float, quick: float | None
+    call: Callable[[Any], T],
+    X: Any,
+    n_rows: int,
+    *,
+    seconds: float,
+    per_row: float,
+    quick: float | None,
+    sampling: bool = True,
 ) -> tuple[T, int] | None:
     """Call on as many evenly spaced rows as a budget allows.
 
@@ -138,13 +146,15 @@ def within_budget(
         Seconds that each row will cost afterwards.
     quick : float or None
         An estimate in seconds of a call on all rows, if there is one: saves the trial call.
+    sampling : bool
+        Give a result for some of the rows if the budget does not allow for all.
 
     Returns
     -------
     (result, step) or None
-        The result for ``every(X, step)``; None if not even 200 rows fit into the budget.
+        The result for ``every(X, step)``; None if not even 200 rows fit into the budget, or not all without sampling.
     """
-    if n_rows <= _NO_PROBE_ROWS or (quick is not None and quick + per_row * n_rows <= seconds):
+    if n_rows <= _NO_PROBE_ROWS or seconds == math.inf or (quick is not None and quick + per_row * n_rows <= seconds):
         return call(X), 1
     start = time.perf_counter()
     rows, tried = PROBE_ROWS, False
@@ -162,6 +172,8 @@ def within_budget(
         if fitting < MIN_ROWS and not tried and 2 * (now - begun) < seconds:
             tried = True  # once more: the first call of a process may have paid for starting threads
             continue
+        if not sampling and rows >= MIN_ROWS:
+            return None
         if fitting < max(2 * rows, MIN_ROWS):
             return (result, step) if rows >= MIN_ROWS else None
         rows = fitting

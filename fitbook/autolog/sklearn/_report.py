@@ -46,6 +46,8 @@ class Report:
         The positive class of the curves.
     sample : array-like or None
         The first predictions, as ``predict`` returns them.
+    deadline : float
+        Reading of ``time.perf_counter()`` at which the budget is spent.
     """
 
     metrics: dict[str, float] = field(default_factory=dict)
@@ -56,6 +58,7 @@ class Report:
     kind: str = "other"
     positive: str = ""
     sample: Any = None
+    deadline: float = 0.0
 
     def add(self, metrics: dict[str, float]) -> None:
         """Take metrics in under the prefix of training metrics."""
@@ -74,20 +77,23 @@ class _Fit:
     pos_label: Any
     seconds: float
     fit_seconds: float
-    deadline: float
+    sampling: bool
     report: Report
 
     def call(self, function: Callable[[Any], Any], per_row: float) -> tuple[Any, int] | None:
         """Call within what is left of the budget; notes sampling and skipping."""
         model, _ = unwrap(self.estimator)
         n = self.report.n_rows
-        left = max(0.0, self.deadline - time.perf_counter())
+        left = max(0.0, self.report.deadline - time.perf_counter())
         quick = estimate(model, self.fit_seconds)
         with np.errstate(all="ignore"):
-            found = within_budget(function, self.X, n, seconds=left, per_row=per_row, quick=quick)
+            found = within_budget(
+                function, self.X, n, seconds=left, per_row=per_row, quick=quick, sampling=self.sampling
+            )
         if found is None:
+            rows = "200 of " if self.sampling else "all "
             self.report.notes.append(
-                f"predictions: skipped, because predicting 200 of {n:,} rows takes longer than the "
+                f"predictions: skipped, because predicting {rows}{n:,} rows takes longer than the "
                 f"{self.seconds * 1e3:.0f} ms that training metrics may cost"
             )
             return None
@@ -108,6 +114,7 @@ def training_report(
     *,
     fit_seconds: float,
     budget_ms: float,
+    sampling: bool = True,
     pos_label: Any = None,
     predicted: Any = None,
 ) -> Report:
@@ -124,7 +131,9 @@ def training_report(
     fit_seconds : float
         How long the fit took.
     budget_ms : float
-        What the report may cost in milliseconds, besides 3 % of the fit.
+        What the report may cost in milliseconds.
+    sampling : bool
+        Measure on a sample of the rows if all would cost more.
     pos_label : label, optional
         The positive class of a binary problem: precision, recall and F1 are then this class's.
     predicted : array-like of shape (n_samples,), optional
@@ -135,10 +144,9 @@ def training_report(
     Report
         A part that fails is a note and does not keep the others from being there.
     """
-    report = Report(kind=estimator_type(estimator))
-    seconds = budget_ms / 1e3 + 0.03 * fit_seconds
-    deadline = time.perf_counter() + seconds
-    fit = _Fit(estimator, X, y, sample_weight, predicted, pos_label, seconds, fit_seconds, deadline, report)
+    seconds = max(0.0, budget_ms / 1e3)
+    report = Report(kind=estimator_type(estimator), deadline=time.perf_counter() + seconds)
+    fit = _Fit(estimator, X, y, sample_weight, predicted, pos_label, seconds, fit_seconds, sampling, report)
     part = {
         "classifier": _classifier,
         "regressor": _regressor,
@@ -228,7 +236,7 @@ def _one_label(fit: _Fit, classes: NDArray[Any], true: Any, output: Any, weights
         toward = proba[:, second] if proba is not None else score if second else -score
         _part(report, "curves", lambda: _curves(report, codes == second, toward, weights))
     elif proba is not None and len(labels) > 2:
-        if time.perf_counter() + 0.2e-6 * len(codes) * len(labels) > fit.deadline and len(codes) > 1_000:
+        if time.perf_counter() + 0.2e-6 * len(codes) * len(labels) > report.deadline and len(codes) > 1_000:
             notes.append("roc_auc: skipped, it would exceed the budget")
         else:
             _part(report, "roc_auc", lambda: _metrics.roc_auc(codes, proba, weights, notes))
@@ -314,9 +322,8 @@ def _outlier_detector(fit: _Fit) -> None:
 def _density_estimator(fit: _Fit) -> None:
     model, _ = unwrap(fit.estimator)
     fitted = vars(model)
-    for name in ("lower_bound_", "n_iter_"):
-        if isinstance(fitted.get(name), (int, float)):
-            fit.report.add({name.strip("_"): float(fitted[name])})
+    if isinstance(fitted.get("lower_bound_"), (int, float)):
+        fit.report.add({"lower_bound": float(fitted["lower_bound_"])})
     if not hasattr(model, "bic") or model is not fit.estimator or not _may_predict(fit, needs_y=False):
         return
     before = len(fit.report.notes)
