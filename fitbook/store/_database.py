@@ -152,6 +152,8 @@ class Database:
         self._reader = reading(self.engine)
         self._inserts: dict[sa.Table, Any] = {}
         _databases.add(self)
+        # Drivers complain, too, of connections that were forgotten with whom they belonged to.
+        weakref.finalize(self, self.engine.dispose).atexit = False
         self._prepare, self._upgrade, self._may_create = prepare, upgrade, create
         self.upgraded: Upgraded | None = None
         self._file = sqlite_file(parsed)
@@ -287,7 +289,7 @@ class Database:
     def _transaction(self, engine: Engine) -> Iterator[Connection]:
         self.generation()
         with self._use or self._turn or contextlib.nullcontext():
-            committing = False
+            committing, pool = False, self.engine.pool
             try:
                 with engine.begin() as connection:
                     yield connection
@@ -302,6 +304,10 @@ class Database:
                 if refuses_value(error):
                     raise _refused_value(error.orig) from error
                 raise failure(self.url, error, committing=committing) from error
+            finally:
+                # Closed while this went on: nobody else would close what has gone back to the old connections.
+                if pool is not self.engine.pool and pool not in _of_the_parent:
+                    pool.dispose()
 
     def _make_anew(self, file: Path) -> None:
         logger.warning(

@@ -491,6 +491,32 @@ def test_databases_that_are_not_used_any_more_are_let_go() -> None:
     assert database() is None
 
 
+def _driver(store: SqlStore) -> sqlite3.Connection:
+    with store.database.read() as connection:
+        driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
+def test_connections_are_closed_with_a_store_that_is_forgotten(folder: Path) -> None:
+    store = open_store(folder)
+    driver = _driver(store)
+    del store
+    gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        driver.execute("SELECT 1")
+
+
+def test_a_connection_that_was_in_use_when_the_store_was_closed_is_closed_afterwards(store: SqlStore) -> None:
+    with store.database.read() as connection:
+        driver = connection.connection.driver_connection
+        store.close()
+        assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+    assert isinstance(driver, sqlite3.Connection)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        driver.execute("SELECT 1")
+
+
 def test_what_was_acknowledged_survives_kills(folder: Path) -> None:
     printed = _script(
         """
