@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fitbook.autolog.sklearn._content import Content, dtype_names, kind_of
 from fitbook.autolog.sklearn._lazy import Lazy
+from fitbook.entities import Dataset, DatasetInput
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,6 +54,22 @@ class Fingerprint:
     feature_names: tuple[str, ...] | None
     sampled: bool
     kind: str
+
+    def tags(self) -> dict[str, str]:
+        """What a run's tags tell of it: ``fitbook.data.…``."""
+        tags = {"fitbook.data.digest": self.digest, "fitbook.data.kind": self.kind}
+        if self.n_rows is not None:
+            tags["fitbook.data.shape"] = f"{self.n_rows} x {self.n_features}"
+        if self.dtypes:
+            tags["fitbook.data.dtypes"] = ", ".join(sorted(set(self.dtypes)))
+        if self.sampled:
+            tags["fitbook.data.sampled"] = "true"
+        return tags
+
+    def datasets(self) -> list[DatasetInput]:
+        """The data set as the input of a run that trains on it."""
+        dataset = Dataset("dataset", self.digest, "code", "{}", self.schema_json, self.profile_json)
+        return [DatasetInput(dataset, {"mlflow.data.context": "train"})]
 
 
 def fingerprint(X: Any, y: Any = None) -> Fingerprint:

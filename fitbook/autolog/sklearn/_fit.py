@@ -14,8 +14,9 @@ from fitbook.autolog._guard import say, suppressed
 from fitbook.autolog._record import RunRecord, points
 from fitbook.autolog.sklearn import _describe, _links, _plots
 from fitbook.autolog.sklearn._call import FitCall, fit_call, head
+from fitbook.autolog.sklearn._files import write_files
 from fitbook.autolog.sklearn._search import SearchResult, search_result
-from fitbook.entities import Dataset, DatasetInput, RunStatus
+from fitbook.entities import DatasetInput, Metric, RunStatus
 from fitbook.errors import ModelError
 from fitbook.tracking import _context
 from fitbook.tracking._backend import patience
@@ -111,6 +112,8 @@ class FitRecord(RunRecord):
         weights = None
         with self.quietly("reading feature importances"):
             weights = _describe.importances(self.estimator, _describe.feature_names(call.X))
+        curves = self._curves(report)
+        metrics = {name: value for name, value in metrics.items() if name not in curves}
         search: SearchResult | None = None
         with self.quietly("reading the results of a search"):
             search = search_result(self.estimator, config.max_tuning_runs)
@@ -123,6 +126,7 @@ class FitRecord(RunRecord):
         if self.notes:
             tags["fitbook.notes"] = _validate.safe_text("\n".join(self.notes))
         self.commit(points(metrics, end_time), params, tags, self._datasets())
+        self._write_curves(curves, end_time)
         self._link(search, result)
         if search is not None:
             write_table = functools.partial(self.run.log_text, search.table.to_csv(), "cv_results.csv")
@@ -133,24 +137,10 @@ class FitRecord(RunRecord):
         self._write_files(report, weights, outline)
 
     def _data_tags(self) -> dict[str, str]:
-        if not self.config.log_datasets:
-            return {}
-        data = self.data
-        tags = {"fitbook.data.digest": data.digest, "fitbook.data.kind": data.kind}
-        if data.n_rows is not None:
-            tags["fitbook.data.shape"] = f"{data.n_rows} x {data.n_features}"
-        if data.dtypes:
-            tags["fitbook.data.dtypes"] = ", ".join(sorted(set(data.dtypes)))
-        if data.sampled:
-            tags["fitbook.data.sampled"] = "true"
-        return tags
+        return self.data.tags() if self.config.log_datasets else {}
 
     def _datasets(self) -> list[DatasetInput]:
-        if not self.config.log_datasets:
-            return []
-        data = self.data
-        dataset = Dataset("dataset", data.digest, "code", "{}", data.schema_json, data.profile_json)
-        return [DatasetInput(dataset, {"mlflow.data.context": "train"})]
+        return self.data.datasets() if self.config.log_datasets else []
 
     def _freeze_models(self, search: SearchResult | None, sample: Any) -> list[PendingModel]:
         if not self.config.log_models:
@@ -201,6 +191,23 @@ class FitRecord(RunRecord):
         if hasattr(labels, "dtype"):
             _links.note_prediction(labels, _links.Prediction(self.run, "training_data"))
 
+    def _curves(self, report: _describe.Report) -> _describe.Curves:
+        """A loss or score for each iteration, where the estimator tells."""
+        with self.quietly("reading iteration curves"):
+            X, y = self.call.X, self.call.y
+            found = _describe.iteration_curves(self.estimator, X, y, deadline=report.deadline, notes=self.notes)
+            return _describe.thinned(found, self.notes)
+        return {}
+
+    def _write_curves(self, curves: _describe.Curves, end_time: int) -> None:
+        if curves:
+            found = [
+                Metric(_validate.safe_key(name), value, end_time, step)
+                for name, curve in curves.items()
+                for step, value in curve
+            ]
+            self.soon("writing iteration curves", functools.partial(self.run.log_batch, found))
+
     def _write_children(self, search: SearchResult, end_time: int) -> None:
         start_time = self.draft.start_time if self.draft is not None else end_time
         experiment_id = self.experiment_id()
@@ -230,19 +237,7 @@ class FitRecord(RunRecord):
         tables = {f"{_describe.PREFIX}{kind}.csv": table for kind, table in report.curves.items()}
         if weights is not None:
             tables[f"{weights.kind}.csv"] = weights
-
-        def write_data() -> None:
-            texts = {path: table.to_csv() for path, table in tables.items()}
-            texts["estimator.html"] = _describe.html(outline)
-            self.run.writable.put_all({path: text.encode("utf-8", "surrogatepass") for path, text in texts.items()})
-
-        def draw(path: str, paint: Callable[[], bytes]) -> None:
-            self.run.artifacts.put(path, paint())
-
-        self.later("writing tables and diagram", write_data)
-        if self.config.log_plots:
-            for path, paint in _plots.pictures(report, weights).items():
-                self.later(f"drawing {path}", functools.partial(draw, path, paint))
+        write_files(self, tables, _plots.pictures(report, weights), outline)
 
 
 def _write_model(model: PendingModel, register: str | None) -> None:
