@@ -10,6 +10,7 @@ from typing import Any
 from fitbook.autolog.sklearn._diagram import html, outline
 from fitbook.autolog.sklearn._fingerprint import Fingerprint, fingerprint
 from fitbook.autolog.sklearn._importances import importances
+from fitbook.autolog.sklearn._iterations import Curves, iteration_curves, thinned
 from fitbook.autolog.sklearn._kinds import estimator_type, is_model
 from fitbook.autolog.sklearn._known import unknown_part
 from fitbook.autolog.sklearn._params import class_name, params
@@ -19,6 +20,7 @@ from fitbook.autolog.sklearn._trees import uncounted
 
 __all__ = [
     "PREFIX",
+    "Curves",
     "Fingerprint",
     "Report",
     "Table",
@@ -27,10 +29,12 @@ __all__ = [
     "html",
     "importances",
     "is_model",
+    "iteration_curves",
     "may_predict",
     "outline",
     "params",
     "tags",
+    "thinned",
     "training_report",
     "uncounted",
 ]

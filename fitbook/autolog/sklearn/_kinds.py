@@ -40,7 +40,7 @@ def estimator_type(estimator: object) -> str:
 
 
 def _type_of(estimator: object, depth: int) -> str:
-    names = _sklearn_bases(type(estimator))
+    names = sklearn_bases(type(estimator))
     inner = _delegate(estimator, names)
     if inner is not None and depth < 20:
         kind = _type_of(inner, depth + 1)
@@ -64,7 +64,7 @@ def is_model(estimator: object) -> bool:
     these are not. A pipeline is what its last step is.
     """
     for _ in range(20):
-        names = _sklearn_bases(type(estimator))
+        names = sklearn_bases(type(estimator))
         if "Pipeline" not in names:
             break
         estimator = last_step(estimator)
@@ -95,7 +95,7 @@ def unwrap(estimator: object) -> tuple[object, list[object]]:
     """
     before: list[object] = []
     for _ in range(20):
-        names = _sklearn_bases(type(estimator))
+        names = sklearn_bases(type(estimator))
         if "BaseSearchCV" in names:
             inner = vars(estimator).get("best_estimator_")
         elif "Pipeline" in names:
@@ -119,7 +119,8 @@ def _delegate(estimator: Any, names: frozenset[str]) -> object | None:
     return None
 
 
-def _sklearn_bases(cls: type) -> frozenset[str]:
+def sklearn_bases(cls: type) -> frozenset[str]:
+    """Names of the classes of scikit-learn's that a class is or derives from."""
     return frozenset(c.__name__ for c in cls.__mro__ if _is_sklearn(c))
 
 
