@@ -78,7 +78,7 @@ def summary(began: float, winner: str) -> None:
     runs = fitbook.search_runs(filter_string=since, order_by=["start_time ASC"])
     is_child = runs["tags.mlflow.parentRunId"].notna()
     runs, children = runs[~is_child], runs[is_child]
-    fit, added = runs["metrics.fit_duration_seconds"], runs["metrics.fitbook_overhead_seconds"]
+    fit, added = runs["metrics.fit_duration_seconds"], runs["metrics.fitbook.overhead_ms"]
     columns = {
         "run": runs["tags.mlflow.runName"],
         "status": runs["status"],
@@ -87,13 +87,13 @@ def summary(began: float, winner: str) -> None:
         "ROC AUC": runs["metrics.roc_auc_score_X_test"],
         "mean abs. error": runs["metrics.mean_absolute_error_X_test"],
         "fit": fit.map("{:.3f} s".format),
-        "fitbook added": added.map("{:.3f} s".format),
+        "fitbook added": added.map("{:.0f} ms".format),
     }
     print(pd.DataFrame(columns).to_string(index=False, na_rep="", float_format="{:.3f}".format))
     print(f"\n{len(runs)} runs, and {len(children)} child runs for the candidates of the grid search.")
     print(f"Winner:   {winner};")
     print(f"          it is loaded back with load_model('models:/{MODEL}@champion').")
-    print(f"Overhead: {added.median() * 1000:.0f} ms for each fit (median), {added.sum():.2f} s for all of them;")
+    print(f"Overhead: {added.median():.0f} ms for each fit (median), {added.sum() / 1000:.2f} s for all of them;")
     print(f"          the fits themselves took {fit.sum():.2f} s. Figures and files follow in the background.")
     print(f"Record:   {fitbook.get_tracking_uri()}")
     print("Next:     fitbook runs list")

@@ -12,6 +12,7 @@ from fitbook import _validate, settings
 from fitbook._log import logger
 from fitbook.autolog._config import Config
 from fitbook.autolog._guard import quietly, say, suppressed, told
+from fitbook.autolog._selected import SelectedRun
 from fitbook.entities import DatasetInput, Metric, RunDraft, RunStatus
 from fitbook.errors import ParamConflict, StoreBusy, StoreUnavailable
 from fitbook.tracking import _active, _context
@@ -49,16 +50,19 @@ class RunRecord:
         None if the run is one that the user has begun.
     overhead : float
         Seconds that recording has cost the user's thread so far.
+    bytes_copied : int
+        How much of the data, the target and the model has been copied for it.
     notes, dropped : list of str
         What was left out on purpose, and what failed to be recorded.
     """
 
     def __init__(self, config: Config, name: str, params: Mapping[str, str], tags: Mapping[str, str]) -> None:
         self.config, self.name = config, name
-        self.overhead = 0.0
+        self.overhead, self.bytes_copied = 0.0, 0
         self.notes: list[str] = []
         self.dropped: list[str] = []
-        self.params = {_validate.safe_key(key): value for key, value in params.items()}
+        safe = {_validate.safe_key(key): value for key, value in params.items()}
+        self.params = {key: value for key, value in safe.items() if key in config.params}
         self.tags = {**tags, _context.AUTOLOGGING: "sklearn", **config.extra_tags}
         with patience(settings.AUTOLOG_STORE_TIMEOUT.get()):
             self.backend = current()
@@ -152,8 +156,9 @@ class RunRecord:
 
         def end() -> None:
             tags = {"fitbook.dropped": _validate.safe_text("\n".join(self.dropped)[:5000])} if self.dropped else {}
+            costs = {"fitbook.overhead_ms": 1e3 * self.overhead, "fitbook.bytes_copied": self.bytes_copied}
             try:
-                self.run.log_batch([Metric("fitbook_overhead_seconds", self.overhead, now_ms())], tags=tags)
+                self.run.log_batch(points(costs, now_ms()), tags=tags)
             finally:
                 if self.draft is not None:
                     try:
@@ -175,7 +180,7 @@ class RunRecord:
         if active is not None:
             self.backend = active.backend
             if self._takes(active):
-                return None, RunHandle(active.backend, active.run_id)
+                return None, SelectedRun(active.backend, active.run_id, self.config)
             experiment_id = self.backend.store.get_run_info(active.run_id).experiment_id
         else:
             experiment_id = current_experiment_id()
@@ -186,7 +191,7 @@ class RunRecord:
             tags=self.tags,
         )
         draft.params = self.params
-        return draft, RunHandle(self.backend, draft.run_id)
+        return draft, SelectedRun(self.backend, draft.run_id, self.config)
 
     def _takes(self, active: RunHandle) -> bool:
         """Take the user's run, unless another fit has; when that can't be told now, leave it."""

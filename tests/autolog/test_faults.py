@@ -138,7 +138,7 @@ def test_a_run_ends_though_its_last_metric_can_t_be_written(
     log_batch = _record.RunHandle.log_batch
 
     def broken(self: Any, metrics: Any = (), *args: Any, **kwargs: Any) -> None:
-        if any(metric.key == "fitbook_overhead_seconds" for metric in metrics):
+        if any(metric.key == "fitbook.overhead_ms" for metric in metrics):
             raise StoreUnavailable("this metric can't be written")
         log_batch(self, metrics, *args, **kwargs)
 

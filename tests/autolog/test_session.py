@@ -233,4 +233,4 @@ def test_search_runs_right_after_a_fit_sees_all_of_it(data: Any, on: None) -> No
         frame = fitbook.search_runs()
         assert len(frame) == C
         assert set(frame["status"]) == {"FINISHED"}
-        assert frame["metrics.fitbook_overhead_seconds"].notna().all()
+        assert frame["metrics.fitbook.overhead_ms"].notna().all()

@@ -105,7 +105,7 @@ def test_before_and_after_scikit_learn_is_imported_and_all_finished_at_exit(
     assert [run.info.status for run in found] == ["FINISHED", "FINISHED"]
     assert "accuracy_score_X" in found[0].data.metrics or "accuracy_score_unknown_dataset" in found[0].data.metrics
     for run in found:
-        assert "fitbook_overhead_seconds" in run.data.metrics
+        assert "fitbook.overhead_ms" in run.data.metrics
         assert fitbook.sklearn.load_model(f"runs:/{run.info.run_id}/model") is not None
 
 

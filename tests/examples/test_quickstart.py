@@ -27,7 +27,7 @@ def test_quickstart_leaves_the_record_that_it_shows(tmp_path: Path) -> None:
     assert {run.info.status for run in runs} == {"FINISHED"}
     for run in outer:
         assert run.info.run_name in done.stdout
-        assert {"fit_duration_seconds", "fitbook_overhead_seconds", "training_score"} <= run.data.metrics.keys()
+        assert {"fit_duration_seconds", "fitbook.overhead_ms", "training_score"} <= run.data.metrics.keys()
         assert {"accuracy_score_X_test", "mean_absolute_error_X_test"} & run.data.metrics.keys()
 
     client = fitbook.Client()

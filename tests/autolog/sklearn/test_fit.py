@@ -84,7 +84,7 @@ def test_a_classifier_s_record_is_complete(data: Any, runs: Runs, files: Files) 
     names = "accuracy_score precision_score recall_score f1_score log_loss roc_auc".split()
     metrics = run.data.metrics
     assert {f"training_{name}" for name in (*names, "score")} <= set(metrics)
-    assert {"fit_duration_seconds", "fitbook_overhead_seconds"} <= set(metrics)
+    assert {"fit_duration_seconds", "fitbook.overhead_ms"} <= set(metrics)
     assert metrics["training_accuracy_score"] == metrics["training_score"] == forest.score(X, data[1])
     tags = run.data.tags
     assert tags["estimator_name"] == "RandomForestClassifier"
