@@ -17,7 +17,7 @@ METHODS = ", ".join(f"`{name}`" for name in (*FIT_METHODS, *PREDICT_METHODS, *SC
 HOOKED = {
     Role.ESTIMATORS: f"{METHODS} of this class and of its subclasses",
     Role.METRIC: "what each of these functions calls once it has checked its arguments",
-    Role.THREADS: "the making and the running of a batch of jobs",
+    Role.TASKS: "`__call__`",
 }
 
 

@@ -6,6 +6,7 @@ import functools
 import re
 import sys
 from abc import ABC, abstractmethod
+from contextvars import ContextVar
 from importlib import metadata
 
 import wrapt
@@ -14,6 +15,9 @@ from fitbook._log import logger
 from fitbook.autolog._config import Config
 from fitbook.autolog._guard import quietly
 from fitbook.autolog._patch import Patches
+
+# The options that were sent here with a task, by a process that has autologging on.
+sent: ContextVar[Config | None] = ContextVar("fitbook_config_sent", default=None)
 
 
 class Integration(ABC):
@@ -29,8 +33,9 @@ class Integration(ABC):
     modules: tuple[str, ...]
 
     def __init__(self) -> None:
-        self.config: Config | None = None
+        self.attached = False
         self.patches = Patches()
+        self._config: Config | None = None
         self._watched: set[str] = set()
 
     @abstractmethod
@@ -49,6 +54,11 @@ class Integration(ABC):
         return f"{self.distribution} {found} is installed, and fitbook works with {self.requirement}"
 
     @property
+    def config(self) -> Config | None:
+        """The options that hold here; None if autologging is off."""
+        return sent.get() or self._config
+
+    @property
     def requirement(self) -> str:
         """What is supported, as pip would write it."""
         oldest, too_new = (".".join(map(str, version)) for version in self.supported)
@@ -56,7 +66,13 @@ class Integration(ABC):
 
     def enable(self, config: Config) -> None:
         """Turn on, or change the options."""
-        self.config = config
+        sent.set(None)
+        self._config = config
+        self.attach()
+
+    def attach(self) -> None:
+        """Put the hooks in, which do nothing where there is no `config`."""
+        self.attached = True
         for module_name in self.modules:
             if module_name in self._watched:
                 self._imported(module_name)
@@ -66,12 +82,13 @@ class Integration(ABC):
 
     def disable(self) -> None:
         """Turn off, and leave no trace."""
-        self.config = None
+        sent.set(None)
+        self._config, self.attached = None, False
         self.patches.undo()
 
     def _imported(self, module_name: str, _module: object = None) -> None:
         # An error here would be one of the user's import statement.
-        if self.config is not None and module_name in sys.modules:
+        if self.attached and module_name in sys.modules:
             with quietly(f"hooking {module_name}"):
                 self.apply(module_name)
                 logger.debug("hooked %s", module_name)

@@ -6,6 +6,7 @@ import functools
 import traceback
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 from fitbook import _validate, settings
@@ -16,7 +17,7 @@ from fitbook.autolog._selected import SelectedRun
 from fitbook.entities import DatasetInput, Metric, RunDraft, RunStatus
 from fitbook.errors import ParamConflict, StoreBusy, StoreUnavailable
 from fitbook.tracking import _active, _context
-from fitbook.tracking._backend import current, current_experiment_id, patience
+from fitbook.tracking._backend import current, current_experiment_id, open_backend, patience
 from fitbook.tracking._lease import leases
 from fitbook.tracking._run import RunHandle, new_draft, now_ms
 
@@ -24,6 +25,9 @@ from fitbook.tracking._run import RunHandle, new_draft, now_ms
 _busy: set[str] = set()
 # Those for which a background job has waited in vain: until another one is through, none waits for long again.
 _given_up: set[str] = set()
+
+# The active run of the process that sent the task that is done here: the URI of its store, and its id.
+borrowed: ContextVar[tuple[str, str] | None] = ContextVar("fitbook_borrowed_run", default=None)
 
 # The tag by which the first fit in a user's run takes it, whatever process it comes from.
 _FIRST_FIT = "fitbook.first_fit"
@@ -176,7 +180,7 @@ class RunRecord:
 
     def _choose_run(self) -> tuple[RunDraft | None, RunHandle]:
         """Give the run to write to, and its draft unless it is the user's own."""
-        active = None if self.config.exclusive else _active.innermost()
+        active = None if self.config.exclusive else _active_run()
         if active is not None:
             self.backend = active.backend
             if self._takes(active):
@@ -249,6 +253,14 @@ class RunRecord:
         if self.backend.uri in _given_up:
             return settings.AUTOLOG_STORE_TIMEOUT.get()
         return max(settings.EXIT_TIMEOUT.get(), settings.SQLITE_TIMEOUT.get())
+
+
+def _active_run() -> RunHandle | None:
+    run = _active.innermost()
+    if run is None and (sent := borrowed.get()) is not None:
+        uri, run_id = sent
+        return RunHandle(open_backend(uri), run_id)
+    return run
 
 
 def points(values: Mapping[str, float], timestamp: int) -> list[Metric]:

@@ -1,4 +1,4 @@
-"""The outermost fit is a run: the hook around every ``fit``, and how its context reaches worker threads."""
+"""The outermost fit is a run: the hook around every ``fit``."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ import sys
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from typing import Any, Protocol
-from weakref import WeakKeyDictionary
 
 from fitbook.autolog._guard import RECORDED, inside, quietly
-from fitbook.tracking import _active
 from fitbook.tracking._writer import writer
 
 
@@ -127,7 +125,7 @@ def hook_fit(original: Callable[..., Any], begin: Begin) -> Callable[..., Any]:
         except BaseException as error:
             if session:
                 session.failed(error)
-            # This frame is none of the user's business. (`_hide_frame`, but a copy of this function has no fitbook.)
+            # This frame is none of the user's business. (`without_frame`, but a copy of this function has no fitbook.)
             BaseException.with_traceback(error, error.__traceback__ and error.__traceback__.tb_next)
             raise
         if session:
@@ -144,81 +142,6 @@ def _finish_in_worker() -> None:
         writer.flush()
 
 
-# What each joblib.Parallel was called inside of. Batches beyond the first are made by threads that don't know.
-_called_inside: WeakKeyDictionary[Any, tuple[int, _active.Stack]] = WeakKeyDictionary()
-
-
-def hook_parallel_call(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap the running of a joblib.Parallel, so that it is known what it was called inside of."""
-
-    @functools.wraps(original)
-    def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
-        _called_inside[self] = (inside.get(), _active.stack())
-        try:
-            return original(self, *args, **kwargs)
-        except BaseException as error:
-            _hide_frame(error)
-            raise
-
-    return __call__
-
-
-def hook_dispatch(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap the making of joblib's batches, whichever thread does it."""
-
-    @functools.wraps(original)
-    def dispatch_one_batch(self: Any, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return _inside_of(_called_inside.get(self, _OUTSIDE), original, self, *args, **kwargs)
-        except BaseException as error:
-            _hide_frame(error)
-            raise
-
-    return dispatch_one_batch
-
-
-def hook_batch_init(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap the making of a joblib batch, so that it remembers what it was made inside of."""
-
-    @functools.wraps(original)
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        original(self, *args, **kwargs)
-        # joblib pickles a batch by its own list of parts, so this goes to threads and never to other processes.
-        self._fitbook = (inside.get(), _active.stack())
-
-    return __init__
-
-
-def hook_batch_call(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap the running of a joblib batch: a worker thread is as much inside a fit as the thread that sent it."""
-
-    @functools.wraps(original)
-    def __call__(self: Any) -> Any:
-        try:
-            return _inside_of(getattr(self, "_fitbook", _OUTSIDE), original, self)
-        except BaseException as error:
-            _hide_frame(error)
-            raise
-
-    return __call__
-
-
-_OUTSIDE: tuple[int, _active.Stack] = (0, ())
-
-
-def _inside_of(context: tuple[int, _active.Stack], function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    token, before = inside.set(context[0]), _active.stack()
-    _active.set_stack(context[1])
-    try:
-        return function(*args, **kwargs)
-    except BaseException as error:
-        _hide_frame(error)
-        raise
-    finally:
-        _active.set_stack(before)
-        inside.reset(token)
-
-
-def _hide_frame(error: BaseException) -> None:
-    # A frame of ours in a traceback is none of the user's business.
+def without_frame(error: BaseException) -> None:
+    """Take the frame of the caller, which is none of the user's business, out of a traceback."""
     BaseException.with_traceback(error, error.__traceback__ and error.__traceback__.tb_next)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import threading
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,6 +53,8 @@ _chosen_uri: str | None = None
 # directory goes on writing to the same place.
 _pinned: dict[str, str] = {}
 _chosen_experiment: tuple[str, Experiment, int] | None = None
+# The tracking URI and the experiment's id that a task was sent here with, by another process.
+as_sent: ContextVar[tuple[str, str] | None] = ContextVar("fitbook_as_sent", default=None)
 
 
 def set_tracking_uri(uri: str | Path | None) -> None:
@@ -69,11 +72,15 @@ def set_tracking_uri(uri: str | Path | None) -> None:
         The URI is not one that fitbook knows.
     """
     global _chosen_uri
+    as_sent.set(None)
     _chosen_uri = None if uri is None or uri == "" else absolute_uri(uri)
 
 
 def get_tracking_uri() -> str:
     """Tell where runs and models are kept."""
+    place = as_sent.get()
+    if place is not None:
+        return place[0]
     if _chosen_uri is not None:
         return _chosen_uri
     text = settings.TRACKING_URI.get()
@@ -116,11 +123,17 @@ def choose_experiment(experiment_id: str) -> None:
     """Make an experiment of the current store the one for new runs."""
     global _chosen_experiment
     store = current().store
+    if as_sent.get() is not None:
+        as_sent.set((get_tracking_uri(), store.get_experiment(experiment_id).experiment_id))
+        return
     _chosen_experiment = (get_tracking_uri(), store.get_experiment(experiment_id), store.generation())
 
 
 def current_experiment_id() -> str:
     """Give the experiment for new runs: the chosen one, that of the environment (made if new), or the default."""
+    place = as_sent.get()
+    if place is not None:
+        return place[1]
     uri = get_tracking_uri()
     if _chosen_experiment is not None and _chosen_experiment[0] == uri:
         _, experiment, generation = _chosen_experiment

@@ -13,8 +13,8 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 
 import fitbook
-from fitbook.autolog._guard import OURS, inside, suppressed
-from fitbook.autolog._session import FitHook, hook_batch_call, hook_batch_init, hook_fit
+from fitbook.autolog._guard import inside, suppressed
+from fitbook.autolog._session import FitHook, hook_fit
 from fitbook.entities import Run
 
 Runs = Callable[[], list[Run]]
@@ -205,26 +205,6 @@ def test_worker_threads_of_the_user_s_run_log_into_it(data: Any, on: None, runs:
 def test_worker_threads_outside_of_any_fit_make_a_run_each(data: Any, on: None, runs: Runs) -> None:
     joblib.Parallel(n_jobs=2, backend="threading")(joblib.delayed(LogisticRegression(C=n).fit)(*data) for n in (1, 2))
     assert sorted(run.data.params["C"] for run in runs()) == ["1", "2"]
-
-
-def test_a_batch_carries_its_context_to_a_thread_and_leaves_nothing_there() -> None:
-    class Batch:
-        def __init__(self, seen: list[int]) -> None:
-            self.seen = seen
-
-        def __call__(self) -> None:
-            self.seen.append(inside.get())
-
-    Batch.__init__ = hook_batch_init(Batch.__init__)  # type: ignore[method-assign]
-    Batch.__call__ = hook_batch_call(Batch.__call__)  # type: ignore[method-assign]
-    seen: list[int] = []
-    with suppressed():
-        batch = Batch(seen)
-    outside = Batch(seen)
-    with ThreadPoolExecutor(1) as pool:
-        for work in (batch, outside, lambda: seen.append(inside.get())):
-            pool.submit(work).result()
-    assert seen == [OURS, 0, 0]
 
 
 def test_search_runs_right_after_a_fit_sees_all_of_it(data: Any, on: None) -> None:

@@ -9,17 +9,13 @@ from typing import Any
 
 from fitbook.autolog._guard import quietly
 from fitbook.autolog._integration import Integration
-from fitbook.autolog._session import hook_batch_call, hook_batch_init, hook_dispatch, hook_fit, hook_parallel_call
+from fitbook.autolog._session import hook_fit
+from fitbook.autolog._tasks import hook_parallel
 from fitbook.autolog.sklearn import _points, _scoring
 from fitbook.autolog.sklearn._fit import begin
 from fitbook.autolog.sklearn._points import POINTS, HookPoint, Role
 
 __all__ = ["POINTS", "HookPoint", "Role", "SklearnIntegration"]
-
-_THREAD_HOOKS = {
-    "Parallel": {"__call__": hook_parallel_call, "dispatch_one_batch": hook_dispatch},
-    "BatchedCalls": {"__init__": hook_batch_init, "__call__": hook_batch_call},
-}
 
 # scikit-learn's mixin for set_output replaces methods of a new class once BaseEstimator has seen it.
 _SET_OUTPUT = "_SetOutputMixin"
@@ -51,8 +47,7 @@ class SklearnIntegration(Integration):
             # Every public metric checks its arguments first, and reaches the real one through this variable.
             self.patches.cell(target, "func", lambda metric: _scoring.hook_metric(metric, self))
         else:
-            for name, hook in _THREAD_HOOKS[point.path].items():
-                self.patches.method(target, name, hook)
+            self.patches.method(target, "__call__", lambda original: hook_parallel(original, self))
 
     def _hook_class(self, cls: type) -> None:
         for name, hook in self._hooks():
@@ -87,7 +82,7 @@ class SklearnIntegration(Integration):
                     inherited(cls, *args, **kwargs)
                 else:
                     super(owner, cls).__init_subclass__(*args, **kwargs)  # type: ignore[arg-type]
-                if self.config is not None and mine(cls):
+                if self.attached and mine(cls):
                     with quietly("hooking a new class"):
                         self._hook_class(cls)
 

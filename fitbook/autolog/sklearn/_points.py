@@ -11,7 +11,7 @@ class Role(Enum):
 
     ESTIMATORS = "every subclass, those to come included: fits, predictions and scores are recorded"
     METRIC = "its value is recorded with the run of the model whose predictions it was given"
-    THREADS = "worker threads know which fit and which run they work for"
+    TASKS = "tasks know, in whatever thread or process, which fit and which run they work for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,5 @@ METRICS = (
 POINTS = (
     HookPoint("sklearn.base", "BaseEstimator", Role.ESTIMATORS),
     *(HookPoint("sklearn.metrics", name, Role.METRIC) for name in METRICS),
-    HookPoint("joblib.parallel", "Parallel", Role.THREADS),
-    HookPoint("joblib.parallel", "BatchedCalls", Role.THREADS),
+    HookPoint("joblib.parallel", "Parallel", Role.TASKS),
 )

@@ -10,7 +10,7 @@ from sklearn.utils import all_estimators
 
 import fitbook
 from fitbook.autolog._switch import INTEGRATIONS
-from fitbook.autolog.sklearn import _THREAD_HOOKS, _points
+from fitbook.autolog.sklearn import _points
 from fitbook.autolog.sklearn._points import METRICS, POINTS, HookPoint, Role
 
 # What older versions than the installed one may lack.
@@ -49,8 +49,8 @@ def test_every_hook_point_exists_and_is_hooked(point: HookPoint) -> None:
         if point.role is Role.METRIC:
             functions = (target, getattr(target, "__wrapped__", target))
             return any(patches.is_ours(cell.cell_contents) for f in functions for cell in f.__closure__ or ())
-        if point.role is Role.THREADS:
-            return all(patches.is_ours(vars(target)[name]) for name in _THREAD_HOOKS[point.path])
+        if point.role is Role.TASKS:
+            return patches.is_ours(vars(target)["__call__"])
         return patches.is_ours(vars(target).get("__init_subclass__"))
 
     assert not hooked()
