@@ -57,6 +57,11 @@ def is_known_class(cls: type) -> bool:
     return package_of(getattr(cls, "__module__", None)) in LIBRARIES
 
 
+def is_harmless(cls: type) -> bool:
+    """Whether a class is one of a known library's, or of those that hold data."""
+    return package_of(getattr(cls, "__module__", None)) in _HARMLESS
+
+
 def unknown_part(estimator: object) -> str | None:
     """The first part of an estimator that no known library wrote.
 

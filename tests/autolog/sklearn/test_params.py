@@ -1,5 +1,9 @@
 import functools
 import re
+from collections import namedtuple
+from dataclasses import dataclass
+from types import MappingProxyType
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -12,11 +16,12 @@ from sklearn.base import BaseEstimator
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.gaussian_process.kernels import RBF
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold, RandomizedSearchCV
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import GridSearchCV, KFold, RandomizedSearchCV, RepeatedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fitbook.autolog.sklearn._params import MASK, MAX_TEXT, params, secrets_in, text
+from fitbook.autolog.sklearn._params import MASK, MAX_TEXT, params, secrets_in, text, text_of_argument
 
 
 class Holder(BaseEstimator):
@@ -42,7 +47,7 @@ class Anonymous:
     pass
 
 
-def shown(value):
+def value_of(value):
     return params(Holder(value))["value"]
 
 
@@ -82,13 +87,13 @@ def shown(value):
     ids=lambda value: type(value).__name__,
 )
 def test_values(value, expected):
-    assert shown(value) == expected
+    assert value_of(value) == expected
 
 
 def test_functions_are_named_not_addressed():
-    assert shown(lambda x: x).endswith("test_functions_are_named_not_addressed.<locals>.<lambda>")
-    assert shown(Anonymous()).endswith("Anonymous object>")
-    assert shown(np.random.RandomState(0)) == "RandomState(MT19937)"
+    assert value_of(lambda x: x).endswith("test_functions_are_named_not_addressed.<locals>.<lambda>")
+    assert value_of(Anonymous()).endswith("Anonymous object>")
+    assert value_of(np.random.RandomState(0)) == "RandomState(MT19937)"
 
 
 @pytest.mark.parametrize(
@@ -97,16 +102,16 @@ def test_functions_are_named_not_addressed():
     ids=lambda value: type(value).__name__,
 )
 def test_large_data_is_told_by_shape_and_digest(value):
-    told = shown(value)
+    told = value_of(value)
     assert len(told) < 120
     assert re.search(r"shape=\(\d+,.*digest=[0-9a-f]{16}", told)
-    assert shown(value.copy()) == told
+    assert value_of(value.copy()) == told
 
 
 def test_cycles_end():
     loop = []
     loop.append(loop)
-    assert shown(loop) == "[...]"
+    assert value_of(loop) == "[...]"
 
 
 def test_deep_and_shallow():
@@ -129,10 +134,52 @@ def test_secrets_are_masked_and_their_neighbours_are_not():
     assert secrets_in(Holder(inner=inner)) == ["hunter2"]
 
 
+@dataclass
+class Account:
+    user: str
+    auth_token: str
+    secret: object = None
+
+
+Login = namedtuple("Login", "user passwd")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ([{"a": {"b": ({"API-Key": "planted"},)}}], f"[{{'a': {{'b': ({{'API-Key': {MASK}}},)}}}}]"),
+        (MappingProxyType({"access_key": 12345, "C": 1}), f"{{'access_key': {MASK}, 'C': 1}}"),
+        (Account("me", "plan'ted, too"), f"Account(user='me', auth_token={MASK}, secret=None)"),
+        (Login("me", "planted"), f"Login(user='me', passwd={MASK})"),
+        (functools.partial(max, private_key="planted"), f"functools.partial(max, private_key={MASK})"),
+        ("postgresql://me:planted@host:80/db", f"postgresql://me:{MASK}@host:80/db"),
+        (["redis://:planted@host"], f"['redis://:{MASK}@host']"),
+        ("https://host:8080/a@b", "https://host:8080/a@b"),
+        (
+            {"max_tokens": 5, "tokenizer": "x", "use_secrets": True},
+            "{'max_tokens': 5, 'tokenizer': 'x', 'use_secrets': True}",
+        ),
+    ],
+    ids=str,
+)
+def test_secrets_inside_of_values_are_masked(value, expected):
+    assert value_of(value) == expected
+
+
+def test_a_search_for_a_secret_keeps_it():
+    search = GridSearchCV(Holder(), {"password": ["planted", "planted2"], "value": [1]}, scoring=lambda *_: 1.0, cv=2)
+    search.fit(np.zeros((4, 1)), [0, 1, 0, 1])
+    found = search_result(search)
+    assert found.params == {"best_password": MASK, "best_value": "1"}
+    everything = repr((params(search), found, found.table.to_csv(), html(search)))
+    assert "planted" not in everything
+    assert "Holder" in everything
+
+
 def test_long_text_is_cut_with_length_and_digest():
     exact, longer = "x" * MAX_TEXT, "x" * 150_000
-    assert shown(exact) == exact
-    cut = shown(longer)
+    assert value_of(exact) == exact
+    cut = value_of(longer)
     assert cut.startswith(exact)
     assert re.search(r"… \[150,000 characters, sha256 [0-9a-f]{64}\]$", cut)
 
@@ -181,3 +228,40 @@ def test_every_value_has_a_text_that_repeats(value):
 @given(st.lists(st.integers() | st.text().filter(lambda s: "\\" not in s)))
 def test_plain_containers_look_as_in_python(value):
     assert text(value) == repr(value)
+
+
+class Stranger(KFold):
+    def __repr__(self):
+        raise LookupError("called")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (Stranger(), "Stranger"),
+        ([5, Stranger()], "[5, Stranger]"),
+        ({"a": Stranger()}, "{'a': Stranger}"),
+        ({"password": "hunter2"}, "{'password': ********}"),
+        (RepeatedKFold(n_splits=3), "RepeatedKFold(n_repeats=10, n_splits=3, random_state=None)"),
+        (get_scorer("f1"), "make_scorer(sklearn.metrics._classification.f1_score, average=binary)"),
+        (functools.partial(max, Stranger()), "functools.partial(max)"),
+        ((part for part in []), "<generator object <genexpr>>"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_arguments_are_told_without_a_call_into_what_the_user_wrote(value, expected):
+    assert text_of_argument(value) == expected
+
+
+def test_telling_a_splitter_leaves_it_to_python_which_warnings_were_shown():
+    registry = {}
+
+    def warn():
+        warnings.warn_explicit("once", UserWarning, "file", 1, registry=registry)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        warn()
+        value_of(KFold(3))
+        warn()
+    assert len(caught) == 1
