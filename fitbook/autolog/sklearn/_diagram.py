@@ -5,7 +5,7 @@ from __future__ import annotations
 import html as _html
 from typing import Any
 
-from fitbook.autolog.sklearn._params import MASK, secrets_in
+from fitbook.autolog.sklearn._params import MASK, is_secret
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -23,7 +23,7 @@ def outline(estimator: Any) -> Any:
     scikit-learn's diagram of a fitted estimator evaluates every property that it has: 80 ms for a forest of 200
     trees, code of the user's, and a filter on the process's warnings meanwhile. Of an outline it shows parameters only.
     Nothing is copied but references, no constructor is called, and what happens to the estimator later does not show,
-    so that the diagram may be drawn on another thread.
+    so that the diagram may be drawn on another thread. Values of secret parameters are masked.
     """
     return _outline(estimator, 0)
 
@@ -31,16 +31,13 @@ def outline(estimator: Any) -> Any:
 def html(estimator: Any) -> str:
     """scikit-learn's diagram of an estimator (or of its `outline`) as a page of its own.
 
-    Values of secret parameters are struck out. An estimator that can't be drawn is a page with its class name.
+    An estimator that can't be drawn is a page with its class name.
     """
     name = type(estimator).__name__
     try:
         from sklearn.utils import estimator_html_repr  # noqa: PLC0415
 
         body = str(estimator_html_repr(_outline(estimator, 0)))
-        for secret in secrets_in(estimator):
-            for spelling in {secret, _html.escape(secret), repr(secret)[1:-1], _html.escape(repr(secret)[1:-1])}:
-                body = body.replace(spelling, MASK)
     except Exception as error:
         body = f"<p>{_html.escape(name)} can't be drawn: {_html.escape(type(error).__name__)}</p>"
     return _PAGE.format(title=_html.escape(name), body=body)
@@ -53,18 +50,22 @@ def _outline(value: Any, depth: int) -> Any:
     if cls in (list, tuple) and len(value) <= 1_000:
         return cls(_outline(v, depth + 1) for v in value)
     if cls is dict and len(value) <= 1_000:
-        return {k: _outline(v, depth + 1) for k, v in value.items()}
+        return {k: _masked(k, v, depth) for k, v in value.items()}
     if not (hasattr(cls, "get_params") and hasattr(cls, "fit") and hasattr(value, "__dict__")):
         return value
     hollow = object.__new__(cls)
     for name, attribute in value.__dict__.items():
         if not name.startswith("_") and not name.endswith("_"):  # what is learnt ends in "_" by convention
-            hollow.__dict__[name] = _outline(attribute, depth + 1)
+            hollow.__dict__[name] = _masked(name, attribute, depth)
     if cls.__init__ is object.__init__:
         # The diagram asks for its signature. That of a builtin is parsed as text, and in Python 3.11 an ``ast.parse`` on
         # this thread makes one that the user's is in the middle of fail.
         hollow.__dict__["__init__"] = _without_parameters
     return hollow
+
+
+def _masked(name: object, value: Any, depth: int) -> Any:
+    return MASK if isinstance(name, str) and is_secret(name, value) else _outline(value, depth + 1)
 
 
 def _without_parameters() -> None:

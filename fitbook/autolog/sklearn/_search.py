@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fitbook import _validate
-from fitbook.autolog.sklearn._params import class_name, params, text
+from fitbook.autolog.sklearn._params import class_name, params, shown
 from fitbook.autolog.sklearn._table import Table
 from fitbook.entities import RunStatus
 
@@ -60,7 +60,7 @@ def search_result(search: Any, max_children: int | None = None) -> SearchResult 
     if best_index is not None:
         found.tags["fitbook.best_candidate"] = str(best_index)
         chosen = results["params"][best_index]
-        found.params = {_validate.safe_key(f"best_{key}"): text(value) for key, value in chosen.items()}
+        found.params = {_validate.safe_key(f"best_{key}"): shown(key, value) for key, value in chosen.items()}
     for name, values in _numbers(results).items():
         if best_index is not None and name.startswith(("mean_test", "std_test")):
             found.metrics[f"best_{name}"] = float(values[best_index])
@@ -83,7 +83,7 @@ def _children(
     tests = [values for name, values in columns.items() if name.startswith("mean_test")]
     found = []
     for index in _chosen(results, max_children):
-        own = {_validate.safe_key(key): text(value) for key, value in results["params"][index].items()}
+        own = {_validate.safe_key(key): shown(key, value) for key, value in results["params"][index].items()}
         nothing_scored = bool(tests) and all(math.isnan(values[index]) for values in tests)
         label = ", ".join(f"{key}={value}" for key, value in own.items())
         found.append(
@@ -129,5 +129,5 @@ def _table(results: Mapping[str, Any]) -> Table:
     columns: dict[str, Any] = {}
     for name, values in results.items():
         plain = name != "params" and not name.startswith("param_")
-        columns[name] = values if plain else [text(value) if value is not None else "None" for value in values]
+        columns[name] = values if plain else [shown(name, value) for value in values]
     return Table(columns, "cv_results")

@@ -1,9 +1,9 @@
 import functools
 import re
+import warnings
 from collections import namedtuple
 from dataclasses import dataclass
 from types import MappingProxyType
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,9 @@ from sklearn.model_selection import GridSearchCV, KFold, RandomizedSearchCV, Rep
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fitbook.autolog.sklearn._params import MASK, MAX_TEXT, params, secrets_in, text, text_of_argument
+from fitbook.autolog.sklearn._diagram import html
+from fitbook.autolog.sklearn._params import MASK, MAX_TEXT, params, text, text_of_argument
+from fitbook.autolog.sklearn._search import search_result
 
 
 class Holder(BaseEstimator):
@@ -131,7 +133,6 @@ def test_secrets_are_masked_and_their_neighbours_are_not():
     assert found["password"] == "None"
     assert "token_pattern" in params(TfidfVectorizer())
     assert MASK not in params(TfidfVectorizer()).values()
-    assert secrets_in(Holder(inner=inner)) == ["hunter2"]
 
 
 @dataclass
@@ -171,7 +172,7 @@ def test_a_search_for_a_secret_keeps_it():
     search.fit(np.zeros((4, 1)), [0, 1, 0, 1])
     found = search_result(search)
     assert found.params == {"best_password": MASK, "best_value": "1"}
-    everything = repr((params(search), found, found.table.to_csv(), html(search)))
+    everything = repr((params(search), found.children, found.table.to_csv(), html(search)))
     assert "planted" not in everything
     assert "Holder" in everything
 
@@ -204,7 +205,6 @@ def test_hostile_get_params():
     assert params(ReturnsList()) == {"get_params": "<unreadable: returned list>"}
     assert params(OddKeys()) == {"1": "a", "None": "2", "('t',)": "3"}
     assert params(object()) == {"get_params": "<unreadable: AttributeError>"}
-    assert secrets_in(Raises()) == []
 
 
 def test_a_search_tells_its_distributions():
