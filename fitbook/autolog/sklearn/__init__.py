@@ -11,9 +11,10 @@ from fitbook.autolog._guard import quietly
 from fitbook.autolog._integration import Integration
 from fitbook.autolog._session import hook_fit
 from fitbook.autolog._tasks import hook_parallel
-from fitbook.autolog.sklearn import _points, _scoring
+from fitbook.autolog.sklearn import _links, _points
 from fitbook.autolog.sklearn._fit import begin
 from fitbook.autolog.sklearn._points import POINTS, HookPoint, Role
+from fitbook.autolog.sklearn._scoring import DisplayHook, MetricHook, ScoreHook, ScorerHook, hook_call, hook_predict
 
 __all__ = ["POINTS", "HookPoint", "Role", "SklearnIntegration"]
 
@@ -38,6 +39,11 @@ class SklearnIntegration(Integration):
                 if target is not None:
                     self._apply(point, target)
 
+    def disable(self) -> None:
+        """Turn off, leave no trace, and let go of copies of predictions."""
+        super().disable()
+        _links.forget_copies()
+
     def _apply(self, point: HookPoint, target: Any) -> None:
         if point.role is Role.ESTIMATORS:
             for cls in (target, *_subclasses(target)):
@@ -45,7 +51,13 @@ class SklearnIntegration(Integration):
             self._watch_new_classes(target)
         elif point.role is Role.METRIC:
             # Every public metric checks its arguments first, and reaches the real one through this variable.
-            self.patches.cell(target, "func", lambda metric: _scoring.hook_metric(metric, self))
+            self.patches.cell(target, "func", lambda metric: hook_call(metric, MetricHook(self, metric)))
+        elif point.role is Role.SCORER:
+            self.patches.method(target, "__call__", lambda scorer: hook_call(scorer, ScorerHook(self, scorer)))
+        elif point.role is Role.DISPLAY:
+            for name in _points.DISPLAY_METHODS:
+                make = target.__dict__[name].__func__
+                self.patches.class_method(target, name, hook_call(make, DisplayHook(self, make)))
         else:
             self.patches.method(target, "__call__", lambda original: hook_parallel(original, self))
 
@@ -61,9 +73,9 @@ class SklearnIntegration(Integration):
         for name in _points.FIT_METHODS:
             yield name, lambda original: hook_fit(original, functools.partial(begin, self))
         for name in _points.PREDICT_METHODS:
-            yield name, lambda original: _scoring.hook_predict(original, self)
+            yield name, lambda original: hook_predict(original, self)
         for name in _points.SCORE_METHODS:
-            yield name, lambda original: _scoring.hook_score(original, self)
+            yield name, lambda original: hook_call(original, ScoreHook(self, original))
 
     def _watch_new_classes(self, base: type) -> None:
         set_output = next((c for cls in _subclasses(base) for c in cls.__mro__ if c.__name__ == _SET_OUTPUT), None)

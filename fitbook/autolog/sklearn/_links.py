@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
-import threading
 import weakref
-from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fitbook.autolog.sklearn._content import kind_of
-from fitbook.autolog.sklearn._fingerprint import UNKNOWN, digest_of
+from fitbook.autolog.sklearn._copies import Copies, as_array
+from fitbook.autolog.sklearn._lazy import Lazy
 from fitbook.tracking._run import RunHandle
 
-_MAX_CONTENTS = 512
-_MAX_HASHED_ELEMENTS = 1_000_000
-_MAX_HASHED_STRINGS = 50_000
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = Lazy("numpy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +24,9 @@ class Prediction:
     data_name: str
 
 
-_lock = threading.Lock()
 _runs: dict[int, tuple[weakref.ref[Any], RunHandle]] = {}
 _by_identity: dict[int, tuple[weakref.ref[Any], Prediction]] = {}
-_by_content: OrderedDict[str, Prediction] = OrderedDict()
+_copies = Copies()
 
 
 def link(estimator: Any, run: RunHandle) -> None:
@@ -43,88 +40,51 @@ def run_of(estimator: Any) -> RunHandle | None:
     return found
 
 
-def note_prediction(values: Any, prediction: Prediction) -> None:
-    """Remember where predicted values came from, by the object and by what is in it."""
-    import numpy as np  # noqa: PLC0415
+def note_prediction(values: Any, prediction: Prediction, classes: Any = None) -> None:
+    """Remember where predicted values came from, by the object and by what is in it.
 
+    Parameters
+    ----------
+    values : array-like
+        What the model gave.
+    prediction : Prediction
+        Where it came from.
+    classes : ndarray, optional
+        What the columns of ``values`` stand for.
+    """
     if isinstance(values, (tuple, list)) and len(values) and isinstance(values[0], np.ndarray):
         # Means with standard deviations, or the probabilities of several targets: each is a prediction.
         for part in values:
             note_prediction(part, prediction)
         return
     _remember(_by_identity, values, prediction)
-    digest = _content(values)
-    if digest is not None:
-        with _lock:
-            _by_content[digest] = prediction
-            _by_content.move_to_end(digest)
-            while len(_by_content) > _MAX_CONTENTS:
-                _by_content.popitem(last=False)
+    _copies.note(values, prediction, classes if isinstance(classes, np.ndarray) else None)
 
 
 def find_prediction(values: Any, *, by_content: bool = True) -> Prediction | None:
-    """Tell where values came from: the object itself, what it is a view of, or (if wanted) a copy with the same content."""
-    import numpy as np  # noqa: PLC0415
+    """Tell where values came from: the object itself, what it is a view of, or (if wanted) what it is a copy of."""
+    if not by_content:
+        return _source_of(values)
+    found = _source_of(values)
+    if found is None and not isinstance(values, np.ndarray):
+        values = as_array(values)  # that of a column may be a view of what was predicted
+        found = _source_of(values)
+    return found if found is not None or values is None else _copies.find(values)
 
-    seen = values
-    while seen is not None:
-        found: Prediction | None = _recall(_by_identity, seen)
+
+def forget_copies() -> None:
+    """Let go of all that predictions are known by but the arrays themselves."""
+    _copies.forget()
+
+
+def _source_of(values: Any) -> Prediction | None:
+    while values is not None:
+        found: Prediction | None = _recall(_by_identity, values)
         if found is not None:
             return found
         # Only an array is asked: anybody else's attribute could run code of the user's.
-        seen = seen.base if isinstance(seen, np.ndarray) else None
-    if not by_content or not _by_content:
-        return None
-    digest = _content(values)
-    return None if digest is None else _by_content.get(digest)
-
-
-def same_data(values: Any) -> str | None:
-    """A digest that is equal for an array, its copy, its list and its column; None for what can't be read."""
-    array = _as_array(values)
-    digest = None if array is None else _array_digest(array)
-    if digest is None:
-        digest = digest_of(values)
-    return None if digest == UNKNOWN else digest
-
-
-def _content(values: Any) -> str | None:
-    """As `same_data`, but None for what is equal to too much else by chance: constants, and a handful of values."""
-    array = _as_array(values)
-    if array is None or not 8 <= array.size <= _MAX_HASHED_ELEMENTS:
-        return None
-    digest = _array_digest(array)
-    # Objects have a digest if they are strings only; nobody's own comparison is called here.
-    if digest is None or digest == UNKNOWN or (array.ravel()[0] == array).all():
-        return None
-    return digest
-
-
-def _as_array(values: Any) -> Any:
-    """An array, a column or a list as an array; None for anything else."""
-    import numpy as np  # noqa: PLC0415
-
-    if isinstance(values, np.ndarray):
-        return values if values.ndim else None
-    if isinstance(values, (list, tuple)):
-        if not values or len(values) > _MAX_HASHED_ELEMENTS:
-            return None
-        try:
-            return np.asarray(values)
-        except ValueError:  # rows of different lengths
-            return None
-    if kind_of(values).startswith(("pandas.", "polars.")) and hasattr(type(values), "to_numpy"):
-        return values.to_numpy() if math.prod(values.shape) <= _MAX_HASHED_ELEMENTS else None
+        values = values.base if isinstance(values, np.ndarray) else None
     return None
-
-
-def _array_digest(array: Any) -> str | None:
-    """Strings are hashed as such: as objects, or in cells of another width, equal ones have other bytes."""
-    if array.dtype.kind not in "OU":
-        return digest_of(array)
-    cells = array.ravel()[:: -(-array.size // _MAX_HASHED_STRINGS) or 1].tolist()
-    strings = [str.__str__(cell) for cell in cells if isinstance(cell, str)]
-    return f"{array.shape} {digest_of(strings)}" if len(strings) == len(cells) else None
 
 
 def _remember(table: dict[int, tuple[weakref.ref[Any], Any]], key: Any, value: Any) -> None:

@@ -11,6 +11,8 @@ class Role(Enum):
 
     ESTIMATORS = "every subclass, those to come included: fits, predictions and scores are recorded"
     METRIC = "its value is recorded with the run of the model whose predictions it was given"
+    SCORER = "its value is recorded with the run of the model that it was given"
+    DISPLAY = "what it shows is recorded with the run of the model, or of the one whose predictions it was given"
     TASKS = "tasks know, in whatever thread or process, which fit and which run they work for"
 
 
@@ -26,6 +28,7 @@ class HookPoint:
 FIT_METHODS = ("fit", "fit_predict", "fit_transform")
 PREDICT_METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
 SCORE_METHODS = ("score",)
+DISPLAY_METHODS = ("from_estimator", "from_predictions")
 
 METRICS = (
     "accuracy_score",
@@ -95,8 +98,21 @@ METRICS = (
     "zero_one_loss",
 )
 
+# The classes of what make_scorer, get_scorer and check_scoring give.
+SCORERS = ("_BaseScorer", "_MultimetricScorer", "_PassthroughScorer")
+DISPLAYS = (
+    "ConfusionMatrixDisplay",
+    "DetCurveDisplay",
+    "PrecisionRecallDisplay",
+    "PredictionErrorDisplay",
+    "RocCurveDisplay",
+)
+
 POINTS = (
     HookPoint("sklearn.base", "BaseEstimator", Role.ESTIMATORS),
     *(HookPoint("sklearn.metrics", name, Role.METRIC) for name in METRICS),
+    *(HookPoint("sklearn.metrics._scorer", name, Role.SCORER) for name in SCORERS),
+    *(HookPoint("sklearn.metrics", name, Role.DISPLAY) for name in DISPLAYS),
+    HookPoint("sklearn.calibration", "CalibrationDisplay", Role.DISPLAY),
     HookPoint("joblib.parallel", "Parallel", Role.TASKS),
 )

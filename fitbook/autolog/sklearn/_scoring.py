@@ -2,62 +2,36 @@
 
 from __future__ import annotations
 
-import contextlib
-import dis
 import functools
 import inspect
-import itertools
-import json
-import numbers
 import sys
-import threading
-from collections import OrderedDict, deque
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextvars import Token
-from dataclasses import dataclass, field
-from types import CodeType, FrameType
+from contextvars import ContextVar, Token
+from types import BuiltinFunctionType, FrameType, FunctionType
 from typing import TYPE_CHECKING, Any
 
-from fitbook import _validate, settings
-from fitbook._log import logger
-from fitbook.autolog._guard import RECORDED, inside, is_library, quietly, say, suppressed
+from fitbook.autolog._guard import RECORDED, inside, quietly
 from fitbook.autolog._session import Hook
-from fitbook.autolog.sklearn import _links
+from fitbook.autolog.sklearn import _links, _results
+from fitbook.autolog.sklearn._caller import name_of, users_frame
+from fitbook.autolog.sklearn._evaluations import Evaluation
 from fitbook.autolog.sklearn._links import Prediction
-from fitbook.errors import NotFound, StoreBusy, StoreUnavailable
-from fitbook.tracking._backend import patience
-from fitbook.tracking._run import RunHandle, now_ms
 
 if TYPE_CHECKING:
     from fitbook.autolog._integration import Integration
-
-UNKNOWN_DATA = "unknown_dataset"
 
 # The parameters in which metrics take predictions.
 _PREDICTION_NAMES = frozenset(
     {"y_pred", "y_score", "y_proba", "y_prob", "pred_decision", "labels_pred", "labels", "y2"}
 )
 _TRUTH_NAMES = frozenset({"y_true", "labels_true", "y1"})
-# Whose frames stand between a metric and its caller.
-_VALIDATION = ("sklearn.utils._param_validation", "sklearn.utils.validation")
-_MAX_FILE_ELEMENTS = 100_000
-_MAX_WRITTEN = 4096
+_SCORED = ("X", "y", "sample_weight")
 
-Mark = tuple[object, ...]
+Parts = list[tuple[Mapping[str, Any], Any]]
 
-_lock = threading.Lock()
-
-
-@dataclass(slots=True)
-class _Written:
-    """How many evaluations there are under one name, and the last ones."""
-
-    count: int = 0
-    marks: deque[Mark] = field(default_factory=lambda: deque(maxlen=100))
-
-
-_written: OrderedDict[tuple[str, str, str], _Written] = OrderedDict()
-_pending: set[Mark] = set()
+# What scikit-learn computes for the classification report that is being made: its text has few digits.
+_report_parts: ContextVar[Parts | None] = ContextVar("fitbook_report_parts", default=None)
 
 
 class PredictHook(Hook):
@@ -75,53 +49,153 @@ class PredictHook(Hook):
             return
         with quietly("noting a prediction"):
             run = _links.run_of(estimator)
-            caller = sys._getframe(2)
-            if run is not None and _is_user_code(caller):
-                _links.note_prediction(result, Prediction(run, _name_of(args, kwargs, caller, self._method)))
+            caller = None if run is None else users_frame(sys._getframe(2))
+            if run is not None and caller is not None:
+                classes = None if self._method == "predict" else _classes_of(estimator)
+                prediction = Prediction(run, name_of(0, args, kwargs, caller, self._method))
+                _links.note_prediction(result, prediction, classes)
 
 
-class ScoreHook(Hook):
-    """Records the user's calls of ``score``."""
+class CallHook(Hook, ABC):
+    """Decides about each call of something that evaluates models whether it is recorded."""
 
-    __slots__ = ("_integration",)
+    __slots__ = ("_function", "_integration")
 
-    def __init__(self, integration: Integration) -> None:
+    def __init__(self, integration: Integration, function: Callable[..., Any]) -> None:
         self._integration = integration
+        self._function = function
 
-    def begin(self, estimator: Any) -> Scoring | None:
-        """Prepare for the score of a recorded model; None for any other call."""
-        if inside.get() or not _wanted(self._integration):
-            return None
-        run = _links.run_of(estimator)
-        return None if run is None else Scoring(run)
+    def begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
+        """Open the record of a call of the user's; None for any other."""
+        if inside.get():
+            return self.part(args, kwargs)
+        if _wanted(self._integration):
+            with quietly(f"recording {self._function.__name__}"):
+                return self.opened(sys._getframe(2), args, kwargs)
+        return None
+
+    def part(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
+        """Open the record of a call inside a recorded one, if that has a use for it."""
+        return None
+
+    @abstractmethod
+    def opened(self, frame: FrameType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
+        """Open the record of an outermost call, made in ``frame``; None if there is nothing to record."""
 
 
-class Scoring:
-    """One call of ``score``."""
+class Call:
+    """One evaluation that is going on. What it calls itself is no evaluation of the user's."""
 
-    __slots__ = ("_run", "_token")
+    __slots__ = ("_doing", "_note", "_parts", "_tokens")
 
-    def __init__(self, run: RunHandle) -> None:
-        self._run = run
-        self._token: Token[int] | None = None
+    def __init__(self, name: str, note: Callable[[Any], None], parts: Parts | None = None) -> None:
+        self._doing = f"recording {name}"
+        self._note = note
+        self._parts = parts
+        self._tokens: tuple[Token[int], Token[Parts | None]] | None = None
 
     def enter(self) -> None:
-        """The call begins; what it calls is no metric of the user's."""
-        self._token = inside.set(RECORDED)
+        """The call begins."""
+        self._tokens = inside.set(RECORDED), _report_parts.set(self._parts)
 
     def leave(self) -> None:
         """The call has returned or raised."""
-        if self._token is not None:
-            inside.reset(self._token)
+        if self._tokens is not None:
+            inside.reset(self._tokens[0])
+            _report_parts.reset(self._tokens[1])
 
-    def note(self, estimator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
-        """Record the score."""
-        with quietly("recording a score"):
-            caller = sys._getframe(2)
-            if _is_user_code(caller) and _is_number(result):
-                data_name = _name_of(args, kwargs, caller, "score")
-                given = {**{str(position): value for position, value in enumerate(args)}, **kwargs}
-                _write_number(self._run, f"{type(estimator).__name__}_score", data_name, given, float(result))
+    def returned(self, result: Any) -> None:
+        """Record the result."""
+        with quietly(self._doing):
+            self._note(result)
+
+
+class ScoreHook(CallHook):
+    """Records the user's calls of ``score``."""
+
+    __slots__ = ()
+
+    def opened(self, frame: FrameType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
+        """Do so if the model has a run."""
+        model, *rest = args
+        return _noting_score(model, tuple(rest), kwargs, frame)
+
+
+class ScorerHook(CallHook):
+    """Records the user's calls of scorers: what ``make_scorer``, ``get_scorer`` and ``check_scoring`` give."""
+
+    __slots__ = ()
+
+    def opened(self, frame: FrameType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
+        """Do so if the model has a run."""
+        scorer, *rest = args
+        return _noting_score(rest[0], tuple(rest[1:]), kwargs, frame, scorer) if rest else None
+
+
+class DisplayHook(CallHook):
+    """Records the data of displays that the user has made from a model or from its predictions."""
+
+    __slots__ = ()
+
+    def opened(self, frame: FrameType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
+        """Do so if the model has a run."""
+        arguments = _arguments(self._function, args, kwargs)
+        run = _links.run_of(arguments.get("estimator"))
+        caller = users_frame(frame)
+        if caller is None:
+            return None
+        if run is not None:
+            data_name = name_of(1, args[1:], kwargs, caller, self._function.__name__)
+        else:
+            prediction = _prediction_among(arguments)
+            if prediction is None:
+                return None
+            run, data_name = prediction.run, prediction.data_name
+        config = self._integration.config
+        rows = config is not None and config.log_input_examples
+
+        def note(display: Any) -> None:
+            shown = _results.display_of(display, rows=rows)
+            if shown:
+                # By what it shows: colours make no other evaluation.
+                Evaluation(run, type(display).__name__, data_name).write(shown, _results.sums_of(shown), shown)
+
+        return Call(self._function.__name__, note)
+
+
+class MetricHook(CallHook):
+    """Records the user's calls of metrics."""
+
+    __slots__ = ()
+
+    def part(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
+        """Open the record of what a report is made of."""
+        parts, name = _report_parts.get(), self._function.__name__
+        if parts is None or name != _results.PER_CLASS:
+            return None
+        return Call(name, lambda result: parts.append((_arguments(self._function, args, kwargs), result)))
+
+    def opened(self, frame: FrameType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
+        """Do so, unless scikit-learn needs the metric for something else."""
+        if users_frame(frame) is None:
+            return None
+        name = self._function.__name__
+        is_report = name == _results.REPORT
+        parts: Parts = []
+
+        def note(result: Any) -> None:
+            arguments = _arguments(self._function, args, kwargs)
+            prediction = _prediction_among(arguments)
+            if prediction is None:
+                return
+            whole = result
+            if is_report and isinstance(result, str):
+                whole = _results.report_of(result, arguments.get("target_names"), parts)
+            numbers = _results.numbers_of(name, arguments, whole)
+            file = result if is_report or not numbers else None
+            Evaluation(prediction.run, name, prediction.data_name).write(arguments, numbers, file, options=arguments)
+
+        return Call(name, note, parts if is_report else None)
 
 
 def hook_predict(original: Callable[..., Any], integration: Integration) -> Callable[..., Any]:
@@ -143,66 +217,86 @@ def hook_predict(original: Callable[..., Any], integration: Integration) -> Call
     return predict
 
 
-def hook_score(original: Callable[..., Any], integration: Integration) -> Callable[..., Any]:
-    """Wrap a scoring method so that the user's calls of it are recorded."""
-    hook = ScoreHook(integration)
+def hook_call(original: Callable[..., Any], hook: CallHook) -> Callable[..., Any]:
+    """Wrap something that evaluates models so that the user's calls of it are recorded."""
 
     @functools.wraps(original)
-    def score(self: Any, *args: Any, **kwargs: Any) -> Any:
-        scoring = hook and hook.begin(self)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        evaluation = hook and hook.begin(args, kwargs)
         try:
-            if scoring:
-                scoring.enter()
-            result = original(self, *args, **kwargs)
+            if evaluation:
+                evaluation.enter()
+            result = original(*args, **kwargs)
         except BaseException as error:
             BaseException.with_traceback(error, error.__traceback__ and error.__traceback__.tb_next)
             raise
         finally:
-            if scoring:
-                scoring.leave()
-        if scoring:
-            scoring.note(self, args, kwargs, result)
+            if evaluation:
+                evaluation.leave()
+        if evaluation:
+            evaluation.returned(result)
         return result
 
-    return score
-
-
-def hook_metric(original: Callable[..., Any], integration: Integration) -> Callable[..., Any]:
-    """Wrap what a public metric of scikit-learn calls once it has checked its arguments."""
-    name = original.__name__
-
-    @functools.wraps(original)
-    def metric(*args: Any, **kwargs: Any) -> Any:
-        if inside.get() or not _wanted(integration):
-            return original(*args, **kwargs)
-        token = inside.set(RECORDED)
-        try:
-            result = original(*args, **kwargs)
-        finally:
-            inside.reset(token)
-        with quietly(f"recording {name}"):
-            caller = _past_validation(sys._getframe(1))
-            if caller is not None and _is_user_code(caller):
-                arguments = _arguments(original, args, kwargs)
-                prediction = _prediction_among(arguments)
-                if prediction is not None:
-                    _write(prediction, name, arguments, result)
-        return result
-
-    return metric
+    return call
 
 
 def _wanted(integration: Integration) -> bool:
     return integration.config is not None and integration.config.log_post_training_metrics
 
 
-def _arguments(metric: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    return {**dict(zip(_parameters(metric), args, strict=False)), **kwargs}
+def _noting_score(
+    model: Any,
+    rest: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    frame: FrameType,
+    scorer: Any = None,
+) -> Call | None:
+    """Prepare for what ``model.score(*rest)``, or ``scorer(model, *rest)``, gives."""
+    run = _links.run_of(model)
+    caller = None if run is None else users_frame(frame)
+    if run is None or caller is None:
+        return None
+    if scorer is None:
+        data_name = name_of(0, rest, kwargs, caller, "score")
+    else:
+        data_name = name_of(1, (model, *rest), kwargs, caller)
+    given = {**dict(zip(_SCORED, rest, strict=False)), **kwargs}
+    own_name = f"{type(model).__name__}_score"
+
+    def note(result: Any) -> None:
+        for name, value, options in _scores_of(scorer, result, own_name):
+            if _results.is_number(value):
+                evaluation = Evaluation(run, name, data_name)
+                evaluation.write({**given, **options}, {"": float(value)}, options=options)
+
+    return Call("a score", note)
+
+
+def _scores_of(scorer: Any, result: Any, own_name: str) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
+    """Metric, value and options of a score; one that scikit-learn negates, so that more is better, as the metric gives it."""
+    state = {} if scorer is None else vars(scorer)
+    if "_scorers" in state and isinstance(result, dict):
+        for key, value in result.items():
+            inner = state["_scorers"].get(key)
+            yield from _scores_of(inner, value, own_name) if hasattr(type(inner), "_score") else [(key, value, {})]
+    elif "_score_func" in state:
+        function = state["_score_func"]
+        while isinstance(function, functools.partial):
+            function = function.func
+        named = isinstance(function, (FunctionType, BuiltinFunctionType))
+        value = -result if state["_sign"] < 0 and _results.is_number(result) else result
+        yield function.__name__ if named else type(function).__name__, value, state["_kwargs"]
+    else:
+        yield own_name, result, {}
+
+
+def _arguments(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    return {**dict(zip(_parameters(function), args, strict=False)), **kwargs}
 
 
 @functools.lru_cache(maxsize=256)
-def _parameters(metric: Callable[..., Any]) -> tuple[str, ...]:
-    return tuple(inspect.signature(metric).parameters)
+def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
+    return tuple(inspect.signature(function).parameters)
 
 
 def _prediction_among(arguments: Mapping[str, Any]) -> Prediction | None:
@@ -218,167 +312,12 @@ def _prediction_among(arguments: Mapping[str, Any]) -> Prediction | None:
     return None
 
 
-def _write(prediction: Prediction, name: str, arguments: Mapping[str, Any], result: Any) -> None:
-    if _is_number(result):
-        _write_number(prediction.run, name, prediction.data_name, arguments, float(result))
-        return
-    text = _as_text(result)
-    if text is None:
-        return
-    taken = _take(prediction.run, name, prediction.data_name, (*_told(arguments), hash(text)))
-    if taken is not None:
-        path = f"{_validate.safe_key(taken)}.{'txt' if isinstance(result, str) else 'json'}"
-        prediction.run.soon(lambda: _write_file(prediction.run, text, path), len(text))
-
-
-def _write_file(run: RunHandle, text: str, path: str) -> None:
-    with suppressed(), quietly(f"writing {path}"), _unless_lost(path):
-        run.log_text(text, path)
-
-
-@contextlib.contextmanager
-def _unless_lost(name: str) -> Iterator[None]:
-    try:
-        yield
-    except NotFound as error:
-        # Either the user has removed the run, or it could not be written, which was said then.
-        logger.debug("%s has no run to belong to: %s", name, error)
-
-
-def _write_number(run: RunHandle, name: str, data_name: str, arguments: Mapping[str, Any], value: float) -> None:
-    """Log under ``name_data``; the next evaluation under that name gets ``-2`` and so on, the same one is there already."""
-    mark = (*_told(arguments), value)
-    taken = _take(run, name, data_name, mark)
-    if taken is None:
-        return
-    key, moment = _validate.safe_key(taken), now_ms()
-    if not _pending:
-        try:
-            with suppressed(), patience(settings.AUTOLOG_STORE_TIMEOUT.get()):
-                run.log_metric(key, value, timestamp=moment)
-            return
-        except StoreBusy:
-            say("the store is busy; this metric will be written when it is free", once="busy store")
-        except (NotFound, StoreUnavailable) as error:
-            logger.debug("%s is tried once more, after all that its run is waiting for: %s", key, error)
-        except BaseException:
-            _forget(run, name, data_name, mark)
-            raise
-
-    def write() -> None:
-        try:
-            with suppressed(), quietly(f"writing {key}") as guard, _unless_lost(key):
-                run.log_metric(key, value, timestamp=moment)
-            if guard.failed is not None:
-                _forget(run, name, data_name, mark)
-        finally:
-            _pending.discard(mark)
-
-    _pending.add(mark)  # one wait is enough: until the store is free, what comes next queues up behind
-    run.soon(write)
-
-
-def _take(run: RunHandle, name: str, data_name: str, mark: Mark) -> str | None:
-    """Choose the name of a new evaluation; None if this very one is there already."""
-    with _lock:
-        written = _written.setdefault((run.run_id, name, data_name), _Written())
-        _written.move_to_end((run.run_id, name, data_name))
-        while len(_written) > _MAX_WRITTEN:
-            _written.popitem(last=False)
-        if mark in written.marks:
-            return None
-        written.marks.append(mark)
-        written.count += 1
-        number = "" if written.count == 1 else f"-{written.count}"
-    return f"{name}{number}_{data_name}"
-
-
-def _forget(run: RunHandle, name: str, data_name: str, mark: Mark) -> None:
-    """What was not accepted may come again."""
-    with _lock:
-        written = _written.get((run.run_id, name, data_name))
-        if written is not None and mark in written.marks:
-            written.marks.remove(mark)
-
-
-def _told(arguments: Mapping[str, Any]) -> Mark:
-    """What a metric was given, to know it again: data by its content, and unlike anything else if it can't be read."""
-    told: list[object] = []
-    for name, value in arguments.items():
-        plain = value is None or type(value) in (bool, int, float, str)
-        told += [name, value if plain else _links.same_data(value) or object()]
-    return tuple(told)
-
-
-def _as_text(result: Any) -> str | None:
-    if isinstance(result, str):
-        return result
-    elements = getattr(result, "size", None)
-    if isinstance(result, tuple):
-        elements = sum(getattr(part, "size", 1) for part in result)
-    if not isinstance(result, (tuple, dict)) and not hasattr(result, "tolist"):
-        return None
-    if elements is not None and elements > _MAX_FILE_ELEMENTS:
-        return None
-    return json.dumps(result, default=lambda part: part.tolist() if hasattr(part, "tolist") else str(part))
-
-
-def _is_number(result: Any) -> bool:
-    return isinstance(result, numbers.Real) and not isinstance(result, bool)
-
-
-def _is_user_code(frame: FrameType) -> bool:
-    return not is_library(frame.f_globals.get("__name__"))
-
-
-def _past_validation(frame: FrameType | None) -> FrameType | None:
-    while frame is not None and frame.f_globals.get("__name__") in _VALIDATION:
-        frame = frame.f_back
-    return frame
-
-
-def _name_of(args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType, method: str) -> str:
-    """What the calling code calls the data; the metric's name ends with it, as MLflow's does."""
-    given = [*args, *kwargs.values()]
-    position = 0 if args else next((i for i, name in enumerate(kwargs) if name == "X"), 0)
-    if len(given) <= position or given[position] is None:
-        return UNKNOWN_DATA
-    if sys.version_info < (3, 13) and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
-        # Reading f_locals of a function would here change the dict that its own locals() has returned.
-        names = _names_in_call(frame.f_code, frame.f_lasti, method)
-        name = names[position] if len(names) == len(given) else None
-    else:
-        name = _name_in(frame.f_locals, given[position])
-    return name or _name_in(frame.f_globals, given[position]) or UNKNOWN_DATA
-
-
-def _name_in(variables: Mapping[str, Any], data: Any) -> str | None:
-    found = (name for name, value in list(variables.items()) if value is data and not name.startswith("_"))
-    return next(found, None)
-
-
-@functools.lru_cache(maxsize=1024)
-def _names_in_call(code: CodeType, offset: int, method: str) -> tuple[str | None, ...]:
-    """The variables that ``….method(a, b=c)`` gives, None for other expressions; empty if no such call is there.
-
-    Reads backwards: the instructions of one argument are those that leave one more value on the stack.
-    """
-    before = list(itertools.takewhile(lambda one: one.offset <= offset, dis.get_instructions(code)))
-    if not before or before[-1].opname != "CALL":
-        return ()
-    wanted, names, depth, length = before[-1].arg or 0, list[str | None](), 0, 0
-    chosen = False
-    for opname in ("CALL", "PRECALL", "KW_NAMES"):
-        if before and before[-1].opname == opname:
-            chosen |= before.pop().is_jump_target
-    while before and len(names) < wanted:
-        one = before.pop()
-        if chosen or one.is_jump_target:  # a condition chooses between expressions
-            return ()
-        depth, length = depth + dis.stack_effect(one.opcode, one.arg), length + 1
-        if depth == 1:
-            is_variable = length == 1 and one.opname.startswith(("LOAD_FAST", "LOAD_DEREF"))
-            names.append(one.argval if is_variable and not one.argval.startswith("_") else None)
-            depth = length = 0
-    called = before and before[-1].opname in ("LOAD_METHOD", "LOAD_ATTR") and before[-1].argval == method
-    return tuple(reversed(names)) if called else ()
+def _classes_of(estimator: Any) -> Any:
+    """The classes of a classifier, of one at the end of a pipeline, or of a search's best; read without a call."""
+    for _ in range(10):
+        classes = inspect.getattr_static(estimator, "classes_", None)
+        steps = inspect.getattr_static(estimator, "steps", None)
+        if not isinstance(classes, property):
+            return classes
+        estimator = steps[-1][1] if steps else inspect.getattr_static(estimator, "best_estimator_", None)
+    return None

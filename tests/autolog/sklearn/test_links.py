@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fitbook.autolog.sklearn import _links
+from fitbook.autolog.sklearn import _copies, _links
 from fitbook.autolog.sklearn._links import Prediction, find_prediction, link, note_prediction, run_of
 from fitbook.tracking._run import RunHandle
 
@@ -106,9 +106,9 @@ def test_of_equal_predictions_the_last_one_counts_and_objects_before_content() -
 
 
 def test_only_so_much_is_remembered() -> None:
-    for number in range(_links._MAX_CONTENTS + 50):
+    for number in range(_copies.MAX_COPIES + 50):
         note_prediction(np.arange(number, number + 9), Prediction(run(), "X"))
-    assert len(_links._by_content) == _links._MAX_CONTENTS
+    assert len(_links._copies) == _copies.MAX_COPIES
     assert len(_links._by_identity) < 50
 
 

@@ -49,6 +49,10 @@ def test_every_hook_point_exists_and_is_hooked(point: HookPoint) -> None:
         if point.role is Role.METRIC:
             functions = (target, getattr(target, "__wrapped__", target))
             return any(patches.is_ours(cell.cell_contents) for f in functions for cell in f.__closure__ or ())
+        if point.role is Role.SCORER:
+            return patches.is_ours(vars(target)["__call__"])
+        if point.role is Role.DISPLAY:
+            return all(patches.is_ours(vars(target)[name]) for name in _points.DISPLAY_METHODS)
         if point.role is Role.TASKS:
             return patches.is_ours(vars(target)["__call__"])
         return patches.is_ours(vars(target).get("__init_subclass__"))

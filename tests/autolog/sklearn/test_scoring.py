@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ from sklearn.cluster import KMeans
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.metrics import accuracy_score, classification_report, f1_score, make_scorer, roc_auc_score, roc_curve
+from sklearn.metrics import accuracy_score, classification_report, f1_score, roc_auc_score, roc_curve
 from sklearn.metrics import confusion_matrix as imported_before_autolog
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
@@ -23,7 +22,6 @@ from sklearn.preprocessing import StandardScaler
 
 import fitbook
 from fitbook._log import FitbookWarning
-from fitbook.autolog.sklearn import _scoring
 from fitbook.entities import Run
 from fitbook.errors import StoreBusy
 from fitbook.tracking._run import RunHandle
@@ -41,7 +39,7 @@ def after(runs: Runs) -> Callable[[], dict[str, float]]:
     """The metrics that were recorded after the first fit."""
 
     def read() -> dict[str, float]:
-        known = ("training_", "fit_duration", "fitbook_")
+        known = ("training_", "fit_duration", "fitbook")
         return {k: v for k, v in runs()[0].data.metrics.items() if not k.startswith(known)}
 
     return read
@@ -132,8 +130,6 @@ def test_what_is_no_number_is_a_file(data: Any, fitted: Any, runs: Runs) -> None
     [
         lambda m, X, y: cross_val_score(m, X, y, cv=2),
         lambda m, X, y: permutation_importance(m, X, y, n_repeats=2),
-        lambda m, X, y: make_scorer(accuracy_score)(m, X, y),
-        lambda m, X, y: sklearn.metrics.RocCurveDisplay.from_estimator(m, X, y),
     ],
 )
 def test_scores_that_scikit_learn_computes_inside_are_no_metrics(
@@ -228,15 +224,15 @@ def test_a_metric_for_a_busy_store_is_written_when_it_is_free(
     p = fitted.predict(X)
     after()
     asked: list[str] = []
-    log_metric = RunHandle.log_metric
+    log_batch = RunHandle.log_batch
 
-    def busy_at_first(self: RunHandle, key: str, *args: Any, **kwargs: Any) -> None:
-        asked.append(key)
+    def busy_at_first(self: RunHandle, metrics: Any, *args: Any, **kwargs: Any) -> None:
+        asked.extend(metric.key for metric in metrics)
         if len(asked) == 1:
             raise StoreBusy("locked")
-        log_metric(self, key, *args, **kwargs)
+        log_batch(self, metrics, *args, **kwargs)
 
-    monkeypatch.setattr(RunHandle, "log_metric", busy_at_first)
+    monkeypatch.setattr(RunHandle, "log_batch", busy_at_first)
     with pytest.warns(FitbookWarning, match="store is busy"):
         value = accuracy_score(y, p)
     assert accuracy_score(y, p) == value
@@ -251,7 +247,7 @@ def test_a_metric_that_was_refused_may_come_again(
     X, y = data
     p = fitted.predict(X)
     with monkeypatch.context() as broken, pytest.warns(FitbookWarning, match="recording accuracy_score failed"):  # noqa: PT031
-        broken.setattr(RunHandle, "log_metric", lambda *args, **kwargs: 1 / 0)
+        broken.setattr(RunHandle, "log_batch", lambda *args, **kwargs: 1 / 0)
         value = accuracy_score(y, p)
     assert after() == {}
     assert accuracy_score(y, p) == value
@@ -324,18 +320,6 @@ def test_another_average_is_another_evaluation(data: Any, fitted: Any, after: An
     p = fitted.predict(X)
     values = [f1_score(y, p, average=average) for average in ("macro", "weighted", "macro")]
     assert after() == {"f1_score_X": values[0], "f1_score-2_X": values[1]}
-
-
-def test_what_is_written_is_not_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_scoring, "_written", OrderedDict())
-    monkeypatch.setattr(_scoring, "_MAX_WRITTEN", 10)
-    run = RunHandle(cast("Any", None), "0" * 32)
-    for number in range(300):
-        assert _scoring._take(run, "a", f"X{number}", (number,)) == f"a_X{number}"
-        assert _scoring._take(run, "a", f"X{number}", (number,)) is None
-        _scoring._take(run, "b", "X", (number,))
-    assert len(_scoring._written) == 10
-    assert len(_scoring._written[run.run_id, "b", "X"].marks) == 100
 
 
 def test_labels_of_a_clusterer_are_predictions(data: Any) -> None:
