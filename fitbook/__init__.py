@@ -22,6 +22,7 @@ from fitbook.autolog import autolog
 if TYPE_CHECKING:
     from fitbook import artifacts, data, entities, errors, exceptions, models, pyfunc, sklearn, tracking
     from fitbook._log import FitbookWarning
+    from fitbook.autolog._guard import autolog_disabled
     from fitbook.entities import RunStatus, ViewType
     from fitbook.errors import FitbookError
     from fitbook.exceptions import MlflowException
@@ -104,6 +105,7 @@ __all__ = [
     "active_run",
     "artifacts",
     "autolog",
+    "autolog_disabled",
     "correct_param",
     "create_experiment",
     "data",
@@ -180,6 +182,7 @@ _HOMES = {
     "ModelSignature": "fitbook.models",
     "RunStatus": "fitbook.entities",
     "ViewType": "fitbook.entities",
+    "autolog_disabled": "fitbook.autolog._guard",
     "infer_signature": "fitbook.models",
 }
 

@@ -17,8 +17,9 @@ from fitbook import settings
 from fitbook._log import FitbookWarning, logger
 from fitbook.errors import StoreUnavailable
 
-# Inside a recorded call, or inside fitbook itself (OURS): every hook then calls straight through.
-RECORDED, OURS = 1, 2
+# Inside a recorded call, inside fitbook itself (OURS), or where the user wants no record (OFF): every hook then calls
+# straight through.
+RECORDED, OURS, OFF = 1, 2, 3
 inside: ContextVar[int] = ContextVar("fitbook_inside", default=0)
 
 # What was swallowed lately. The test suite re-raises it: "never raises" must not hide "never works".
@@ -99,6 +100,24 @@ def start_over(*, silent: bool) -> None:
     global _silent
     _silent = silent
     _said.clear()
+
+
+@contextlib.contextmanager
+def autolog_disabled() -> Iterator[None]:
+    """Record nothing of what is fitted, scored or predicted in this block, by this thread or task and their workers.
+
+    Also a decorator for functions (of a coroutine, use the block inside it). Costs nothing, and may be nested.
+
+    Examples
+    --------
+    >>> with fitbook.autolog_disabled():
+    ...     model.fit(X, y)
+    """
+    token = inside.set(OFF)
+    try:
+        yield
+    finally:
+        inside.reset(token)
 
 
 @contextlib.contextmanager
