@@ -40,6 +40,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("fitbook")
     group.addoption("--fitbook", choices=("off", "full"), default="full", help="With autologging on, or just watched.")
     group.addoption("--fitbook-summary", type=Path, help="The file to write what was seen to, as JSON.")
+    group.addoption("--fitbook-sample", type=int, help="Keep no more than so many tests of each file, evenly spaced.")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what was not asked for."""
+    most = config.getoption("--fitbook-sample")
+    if most:
+        files: dict[Path, list[pytest.Item]] = {}
+        for item in items:
+            files.setdefault(item.path, []).append(item)
+        items[:] = [item for found in files.values() for item in found[:: -(-len(found) // most)]]
 
 
 def pytest_configure(config: pytest.Config) -> None:
