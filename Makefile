@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 # Where to look for Python; `make PYTHON=/path/to/python3.12 test` says which one to take.
 PYTHON ?= python3.13 python3.12 python3.11 python3.14 python3 python
 TEST_ARGS ?=
+TWINS ?=
 BENCH_ARGS ?=
 
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help demo test faults lint bench interop docs clean
+.PHONY: help demo test faults lint bench interop docs clean twins
 
 help:  ## Say what there is.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -23,6 +24,9 @@ test: $(VENV)/.test  ## Run the whole test suite.
 
 faults: $(VENV)/.test  ## Faults at every place, 200 kill -9, 32 racing processes, 8,000 runs at once. Half an hour.
 	FITBOOK_TEST_FAULTS=1 $(BIN)/python -m pytest -n 2 tests/faults tests/store/test_writers.py $(TEST_ARGS)
+
+twins: $(VENV)/.test  ## Run 65 scripts with and without autologging, on a full disk and with a locked store: equal output. Half an hour.
+	$(BIN)/python tests/twins/twin.py $(TWINS)
 
 lint: $(VENV)/.test $(VENV)/.lint  ## Check style, types and layers.
 	$(BIN)/ruff check .
