@@ -105,6 +105,15 @@ class Store(ABC):
         """
 
     @abstractmethod
+    def write_runs(self, drafts: Sequence[RunDraft]) -> None:
+        """Write any number of runs, of which some may be there already, in one transaction; doing so twice is no error.
+
+        Those that are not are made. To those that are, their drafts add params that they don't have, metrics that they
+        don't have with that value, and tags; the draft's status, end and lease replace theirs. Deleted runs stay as they
+        are. This is how a search writes its candidates while it goes on.
+        """
+
+    @abstractmethod
     def get_run(self, run_id: str) -> Run:
         """Read a run, deleted or not."""
 
@@ -199,6 +208,10 @@ class Store(ABC):
     @abstractmethod
     def delete_tag(self, run_id: str, key: str) -> None:
         """Remove one tag of a run; raises `NotFound` if it has none of that key."""
+
+    @abstractmethod
+    def delete_tags(self, run_id: str, keys: Sequence[str]) -> None:
+        """Remove those of these tags that a run has."""
 
     @abstractmethod
     def get_metric_history(self, run_id: str, key: str, max_points: int | None = None) -> list[Metric]:

@@ -9,16 +9,16 @@ from fitbook.store._database import Database
 from fitbook.store._failures import retrying
 from fitbook.store._locks import exclusive
 from fitbook.store._sql._collecting import SqlCollecting
+from fitbook.store._sql._completing import SqlCompleting
 from fitbook.store._sql._files import SqlFiles
 from fitbook.store._sql._models import SqlModels
-from fitbook.store._sql._runs import SqlRuns
 from fitbook.store._sql._searching import SqlSearching
 
 __all__ = ["SqlStore"]
 
 
 @retrying
-class SqlStore(SqlSearching, SqlRuns, SqlFiles, SqlModels, SqlCollecting):
+class SqlStore(SqlSearching, SqlCompleting, SqlFiles, SqlModels, SqlCollecting):
     """Experiments and runs in SQL tables; see `SqlPart` for the parameters."""
 
     def __init__(self, database: Database, artifact_root: str) -> None:

@@ -48,15 +48,19 @@ class SqlRuns(SqlContents, SqlLeases):
                         self._join(connection, experiment_id)
                     else:
                         self._experiment(connection, experiment_id, active=False)
-                numbers = _insert_runs(connection, drafts)
-                self._insert_contents(connection, drafts, numbers)
-                for draft in drafts:
-                    for dataset in draft.datasets:
-                        self._write_dataset(connection, numbers[draft.run_id], dataset)
+                self._create(connection, drafts)
         except IntegrityError:
             with self.database.read() as connection:
                 _refuse_taken(connection, drafts)
             raise  # another has written the same data set at the same moment; it is tried again
+
+    def _create(self, connection: Connection, drafts: Sequence[RunDraft]) -> None:
+        if drafts:
+            numbers = _insert_runs(connection, drafts)
+            self._insert_contents(connection, drafts, numbers)
+            for draft in drafts:
+                for dataset in draft.datasets:
+                    self._write_dataset(connection, numbers[draft.run_id], dataset)
 
     def _insert_contents(self, connection: Connection, drafts: Sequence[RunDraft], numbers: Mapping[str, int]) -> None:
         params, tags, points, files, models = (
@@ -138,7 +142,8 @@ class SqlRuns(SqlContents, SqlLeases):
                 connection.execute(t.runs.update().where(t.runs.c.id.in_(some), others).values(**values))
 
 
-def _run_row(draft: RunDraft) -> dict[str, Any]:
+def run_row(draft: RunDraft) -> dict[str, Any]:
+    """Make the row of a run."""
     running = draft.status == RunStatus.RUNNING
     return {
         "run_id": _validate.identifier("run id", draft.run_id),
@@ -156,7 +161,7 @@ def _run_row(draft: RunDraft) -> dict[str, Any]:
 
 
 def _insert_runs(connection: Connection, drafts: Sequence[RunDraft]) -> dict[str, int]:
-    inserted = connection.execute(_INSERT_RUN, [_run_row(draft) for draft in drafts])
+    inserted = connection.execute(_INSERT_RUN, [run_row(draft) for draft in drafts])
     if len(drafts) == 1:
         return {drafts[0].run_id: inserted.inserted_primary_key[0]}  # type: ignore[index]
     return run_numbers(connection, [draft.run_id for draft in drafts])
