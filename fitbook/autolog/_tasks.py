@@ -7,7 +7,10 @@ task itself knows.
 from __future__ import annotations
 
 import functools
+import importlib
+import operator
 import os
+import pickle
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar, Token
@@ -34,7 +37,7 @@ class Observer(Protocol):
 
 
 class Sender(NamedTuple):
-    """What a task records with where the sender's autologging is not on: in another process."""
+    """Who has sent a task, and what it records with in another process, where the sender's autologging is not on."""
 
     node: str
     pid: int
@@ -50,7 +53,7 @@ class Context(NamedTuple):
     inside: int
     stack: _active.Stack
     observer: Observer | None
-    sender: Sender | None
+    sender: bytes | None  # a Sender, pickled once for all tasks
 
 
 class Task:
@@ -89,10 +92,10 @@ class Task:
                 variable.reset(token)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        context = self.context
-        # Inside of a fit nothing is recorded, which nobody needs to tell a process that knows nothing of fitbook.
-        needed = context.observer is not None or context.sender is not None
-        return _REBUILD, (self.function, needed, context.inside, context.observer, context.sender)
+        level, _, observer, sender = self.context
+        if observer is None and sender is None:
+            return _INSIDE, ({"function": self.function, "inside": level},)
+        return _RECEIVED, ({"function": self.function, "inside": level, "observer": observer, "sender": sender},)
 
     # Dask names its tasks by their functions, and counts how many different ones there are.
 
@@ -106,32 +109,46 @@ class Task:
         return hash(self.function)
 
 
-class _Rebuild:
-    """Makes a task from its parts; pickled as its own source, for a worker without fitbook runs the task all the same."""
+def inside_of(parts: Mapping[str, Any]) -> Task:
+    """Rebuild a task of which nothing is to be recorded."""
+    return Task(parts["function"], Context(parts["inside"], (), None, None))
 
-    _SOURCE = """\
-def rebuild(function, needed, *context):
-    import sys
-    if needed or "fitbook.autolog._tasks" in sys.modules:
-        try:
-            from fitbook.autolog._worker import received
-        except Exception:
-            pass
-        else:
-            return received(function, *context)
-    return function
-"""
+
+class _Call:
+    """A call that is made by whoever unpickles this, and stands for its result."""
+
+    def __init__(self, function: Callable[..., Any], *args: Any) -> None:
+        self._parts = function, args
 
     def __call__(self, *args: Any) -> Any:
-        names: dict[str, Any] = {}
-        exec(self._SOURCE, names)
-        return names["rebuild"](*args)
+        return pickle.loads(pickle.dumps(self))(*args)  # `copy.copy` of a task comes here
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return eval, (f"exec({self._SOURCE!r}, names := {{}}) or names['rebuild']",)
+        return self._parts
 
 
-_REBUILD = _Rebuild()
+def _from_module(module: str, name: str, otherwise: Callable[..., Any]) -> _Call:
+    """Pickle a function so that where its module is not loaded another one is found.
+
+    A task may be sent to where no fitbook is, and runs there all the same. So it is pickled as calls of what every
+    Python has, and these together as one, for that is faster.
+    """
+    modules = _Call(getattr, _Call(importlib.import_module, "sys"), "modules")
+    found = _Call(getattr, _Call(_Call(getattr, modules, "get"), module), name, otherwise)
+    return _Call(pickle.loads, pickle.dumps(found))
+
+
+# Nothing is recorded inside of a fit, which need not be told to a process that has not loaded fitbook.
+_INSIDE = _from_module("fitbook.autolog._tasks", "inside_of", operator.itemgetter("function"))
+_IMPORT = """\
+try:
+    from fitbook.autolog._worker import received
+except Exception:
+    received = lambda parts: parts["function"]
+"""
+_RECEIVED = _from_module(
+    "fitbook.autolog._worker", "received", functools.partial(eval, f"exec({_IMPORT!r}) or received(globals())")
+)
 
 
 class _Sized:
@@ -170,7 +187,7 @@ def _with_context(parallel: Any, iterable: Any, config: Config | None) -> Any:
     observer = record.observer() if record is not None and hasattr(record, "observer") else None
     if observer is None and parallel.n_jobs == 1 and type(parallel._backend).__module__.startswith("joblib._parallel"):
         return iterable  # run one after the other, right here
-    sender = None if inside.get() else _sender(config)
+    sender = None if inside.get() else pickle.dumps(_sender(config))
     context = Context(inside.get(), _active.stack(), observer, sender)
     return _Sized(iterable, context) if hasattr(iterable, "__len__") else _carrying(iterable, context)
 

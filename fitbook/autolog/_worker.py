@@ -6,7 +6,7 @@ import functools
 import os
 import pickle
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fitbook.autolog import _guard
@@ -15,17 +15,15 @@ from fitbook.autolog._integration import sent
 from fitbook.autolog._record import borrowed
 from fitbook.autolog._session import without_frame
 from fitbook.autolog._switch import INTEGRATIONS
-from fitbook.autolog._tasks import Context, Observer, Sender, Task
+from fitbook.autolog._tasks import Context, Sender, Task
 from fitbook.tracking._backend import as_sent, open_backend
 from fitbook.tracking._writer import writer
 
 
-def received(
-    function: Callable[..., Any], inside: int, observer: Observer | None, sender: Sender | None
-) -> Callable[..., Any]:
+def received(parts: Mapping[str, Any]) -> Callable[..., Any]:
     """Rebuild a task from what was pickled."""
-    task = Task(function, Context(inside, (), observer, None))
-    return task if sender is None else _Recording(task, sender)
+    task = Task(parts["function"], Context(parts["inside"], (), parts["observer"], None))
+    return task if parts["sender"] is None else _Recording(task, _unpacked(parts["sender"]))
 
 
 class _Recording:
@@ -56,6 +54,11 @@ class _Recording:
             if sender.pid != os.getpid():
                 # Whoever gets the result may end this process at any moment.
                 writer.flush()
+
+
+@functools.lru_cache(maxsize=8)
+def _unpacked(sender: bytes) -> Sender:
+    return Sender(*pickle.loads(sender))
 
 
 @functools.lru_cache(maxsize=8)
