@@ -87,14 +87,15 @@ def start(file: str, mode: str, folder: Path, *options: str) -> subprocess.Popen
     into, here = folder / mode, folder / f"{mode}-cwd"
     into.mkdir(parents=True, exist_ok=True)
     here.mkdir(exist_ok=True)
-    root = _root(file.partition("/")[0])
+    package = file.partition("/")[0]
+    root = _root(package)
     results = into / file.replace("/", ".")
     command = [sys.executable, "-m", "pytest", *_OPTIONS, f"--rootdir={root}", "-p", "fitbook.testing.sklearn_suite"]
     command += [f"--fitbook={mode}", f"--fitbook-summary={results}.json", f"--junitxml={results}.xml"]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("FITBOOK_", "PYTEST_", "MLFLOW_"))}
     with Path(f"{results}.log").open("wb") as log:
         return subprocess.Popen(
-            [*command, *(str(root / o) if o.startswith("sklearn/") else o for o in (file, *options))],
+            [*command, *(str(root / o) if o.startswith(f"{package}/") else o for o in (file, *options))],
             cwd=here,
             env=environment | _ENVIRONMENT,
             stdin=subprocess.DEVNULL,

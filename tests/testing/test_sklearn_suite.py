@@ -1,0 +1,154 @@
+"""The plugin sees what it is for, and a share of scikit-learn's own suite ends the same with autologging on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fitbook.testing.suite_run import MODES, Comparison, compare, files_of, main, start
+
+# What fitbook could do to somebody's suite. Each of these tests does it when autologging is on.
+_SHOP = """
+import threading
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score
+
+from fitbook._log import FitbookWarning
+from fitbook.autolog._guard import inside, quietly
+from fitbook.autolog._session import hook_fit
+from fitbook.tracking._writer import writer
+
+X, y = np.arange(20.0).reshape(10, 2), np.arange(10) % 2
+
+
+@pytest.fixture
+def on(request):
+    return request.config.getoption("--fitbook") == "full"
+
+
+def test_fits():
+    model = LogisticRegression().fit(X, y)
+    accuracy_score(y, model.predict(X))
+
+
+def test_draws_itself():
+    np.random.rand()
+    warnings.simplefilter("ignore", BytesWarning)
+
+
+@pytest.mark.parametrize("one", range(3))
+def test_sampled(one):
+    pass
+
+
+def test_fails(on):
+    assert not on
+
+
+def test_is_skipped(on):
+    if on:
+        pytest.skip("")
+
+
+def test_draws(on):
+    if on:
+        np.random.rand()
+
+
+def test_leaves_a_thread(on):
+    if on:
+        threading.Thread(target=threading.Event().wait, name="left", daemon=True).start()
+
+
+def test_stays_inside(on):
+    if on:
+        inside.set(1)
+
+
+def test_swallows(on):
+    inside.set(0)
+    if on:
+        with quietly("pricing"):
+            raise ValueError("no price")
+
+
+def test_writes_in_vain(on):
+    if on:
+        writer.later(lambda: 1 / 0)
+
+
+def test_warns():
+    warnings.warn("told", FitbookWarning)
+
+
+def test_stacks(on):
+    class Stacked(DummyClassifier):
+        def fit(self, X, y=None):
+            return self
+
+    if on:
+        Stacked.fit = hook_fit(Stacked.fit, lambda *_: None)
+    globals()["kept"] = Stacked
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a package with tests of its own."""
+    folder = tmp_path / "packages" / "shop" / "tests"
+    folder.mkdir(parents=True)
+    for file in (folder.parent / "__init__.py", folder / "__init__.py"):
+        file.touch()
+    (folder / "test_shop.py").write_text(_SHOP)
+    monkeypatch.syspath_prepend(str(tmp_path / "packages"))
+    return tmp_path / "results"
+
+
+def run(folder: Path, files: list[str], *options: str) -> Comparison:
+    """Run files of tests in both modes side by side, each in one process."""
+    for process in [start(files[0], mode, folder, *files[1:], *options) for mode in MODES]:
+        process.wait()
+    return compare(folder, files)
+
+
+def test_what_fitbook_does_to_a_suite_is_seen(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert files_of("shop") == ["shop/tests/test_shop.py"]
+    found = run(shop, files_of("shop"))
+    case = "shop/tests/test_shop.py::{}".format
+    assert [str(one) for one in found.outcomes] == [
+        "shop.tests.test_shop::test_fails: passed -> failed",
+        "shop.tests.test_shop::test_is_skipped: passed -> skipped",
+    ]
+    left = {test: list(changes) for test, changes in found.states.items()}
+    stacked = left.pop(case("test_stacks"))
+    assert left == {
+        case("test_draws"): ["global random numbers"],
+        case("test_leaves_a_thread"): ["threads"],
+        case("test_stays_inside"): ["fitbook.inside"],
+    }
+    assert stacked == ["hooks of test_stacks.<locals>.Stacked.fit"]
+    assert [one[:2] for one in found.swallowed] == [
+        [case("test_swallows"), "pricing"],
+        [case("test_writes_in_vain"), "a background write"],
+    ]
+    assert {one[0] for one in found.warned} == {case("test_swallows"), case("test_warns")}
+    assert found.runs == {"FINISHED": 1}
+    assert found.cases == 14
+    assert not found.is_equal
+
+    assert main([str(shop), *files_of("shop"), "--compare"]) == 1
+    told = capsys.readouterr().out
+    assert "\noutcomes changed: 2\nerrors swallowed: 2\n" in told
+    assert "\nruns recorded: 1 FINISHED\n" in told
+
+
+def test_a_sample_is_spread_over_each_file(shop: Path) -> None:
+    found = run(shop, files_of("shop"), "--fitbook-sample=5")
+    assert found.cases == 5
+    assert [one.case for one in found.outcomes] == ["shop.tests.test_shop::test_is_skipped"]
