@@ -263,6 +263,6 @@ def _active_run() -> RunHandle | None:
     return run
 
 
-def points(values: Mapping[str, float], timestamp: int) -> list[Metric]:
+def points(values: Mapping[str, float], timestamp: int, step: int = 0) -> list[Metric]:
     """One point for each of some metrics."""
-    return [Metric(_validate.safe_key(key), float(value), timestamp) for key, value in values.items()]
+    return [Metric(_validate.safe_key(key), float(value), timestamp, step) for key, value in values.items()]

@@ -135,10 +135,14 @@ def hook_fit(original: Callable[..., Any], begin: Begin) -> Callable[..., Any]:
     return fit
 
 
-def _finish_in_worker() -> None:
-    # A worker of multiprocessing's may be ended at any moment, without a chance to write what is pending.
+def in_worker() -> bool:
+    """Whether this process is a worker of multiprocessing's, which may be ended at any moment without a last word."""
     process = sys.modules.get("multiprocessing.process")
-    if process is not None and process.parent_process() is not None:
+    return process is not None and process.parent_process() is not None
+
+
+def _finish_in_worker() -> None:
+    if in_worker():
         writer.flush()
 
 

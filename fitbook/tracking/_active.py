@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,9 @@ _stack: ContextVar[Stack] = ContextVar("fitbook_active_runs", default=())
 _notebook = threading.local()
 _last = threading.local()
 _last_anywhere: str | None = None
+
+# Called with each run that is taken off the stack, which happens before it ends.
+taken_off: list[Callable[[ActiveRun], None]] = []
 
 
 def stack() -> Stack:
@@ -51,6 +55,8 @@ def pop(run: ActiveRun | None = None) -> ActiveRun | None:
     run = run or runs[-1]
     set_stack(tuple(other for other in runs if other is not run))
     remember(run.run_id)
+    for call in taken_off:
+        call(run)
     return run
 
 

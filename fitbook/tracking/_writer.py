@@ -31,6 +31,9 @@ class Writer:
     _ends: float | None
 
     def __init__(self) -> None:
+        # Called whenever somebody waits for everything: who holds jobs back puts them now, and with True, for this
+        # process ends, also those that it would go on to hold back.
+        self.feeds: list[Callable[[bool], None]] = []
         self._reset()
         self._finishes_early = False
         atexit.register(self._at_exit)
@@ -43,6 +46,12 @@ class Writer:
     def later(self, job: Job, size: int = 0) -> None:
         """Run ``job`` when no fit is going on, or when somebody waits for it; after everything put before."""
         self._put(self._later, job, size)
+
+    def be_ready(self) -> None:
+        """Start the thread, and have the end of this process wait for what is still to be put."""
+        with self._changed:
+            if not self._alive():
+                self._start()
 
     def fit_begins(self) -> None:
         """Note that a fit is going on, until `fit_ends`."""
@@ -57,8 +66,11 @@ class Writer:
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until everything put so far is done; False if ``timeout`` seconds were not enough."""
-        if not self._unfinished or self._worker == threading.get_ident():
+        if self._worker == threading.get_ident():
             return True  # a job that reads the record can't wait for itself
+        self._feed(ends=False)
+        if not self._unfinished:
+            return True
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._changed:
             self._waiting += 1
@@ -79,6 +91,7 @@ class Writer:
         """Flush in what `atexit` calls; all calls together wait ``FITBOOK_EXIT_TIMEOUT`` seconds at most."""
         if self._ends is None:
             self._ends = time.monotonic() + settings.EXIT_TIMEOUT.get()
+        self._feed(ends=True)
         return self.flush(max(0.0, self._ends - time.monotonic()))
 
     def _reset(self) -> None:
@@ -134,7 +147,12 @@ class Writer:
             with contextlib.suppress(RuntimeError):  # it is the end already
                 register(self._finish_early)
 
+    def _feed(self, *, ends: bool) -> None:
+        for feed in self.feeds:
+            feed(ends)
+
     def _finish_early(self) -> None:
+        self._feed(ends=True)
         if not self.flush(settings.EXIT_TIMEOUT.get()):
             self._ends = time.monotonic()  # what `atexit` calls does not wait as long again
 
