@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MODEL_PATH = "model"
 BEST_PATH = "best_estimator"
-_EXAMPLE_ROWS = 5
+EXAMPLE_ROWS = 5
 # What training metrics may take of the budget; the rest is for the model's snapshot, and for writing.
 _SHARE_OF_BUDGET = 0.7
 
@@ -153,22 +153,13 @@ class FitRecord(RunRecord):
     def _freeze(self, estimator: Any, path: str, sample: Any) -> PendingModel | None:
         config = self.config
         options: dict[str, Any] = {"serialization_format": config.serialization_format, "signature": False}
-        rows = head(self.call.X, _EXAMPLE_ROWS)
+        rows = head(self.call.X, EXAMPLE_ROWS)
         if config.log_input_examples:
             options["input_example"] = rows
         pair = None
         if config.log_model_signatures:
             pair = (self.call.X, self._predicted(estimator, rows) if sample is None else sample)
-        with self.quietly("keeping the model"):
-            try:
-                pending = freeze_model(self.run, "sklearn", estimator, path, example=pair, **options)
-            except ModelError as error:
-                self.notes.append(f"model not kept: {error}")
-                say(f"the fitted model could not be kept with its run: {error}")
-            else:
-                self.notes += pending.notes
-                return pending
-        return None
+        return freeze(self, estimator, path, example=pair, **options)
 
     def _predicted(self, estimator: Any, rows: Any) -> Any:
         if rows is None or not _describe.may_predict(estimator):
@@ -230,7 +221,7 @@ class FitRecord(RunRecord):
         chosen = BEST_PATH if is_search else MODEL_PATH
         for model in models:
             register = self.config.registered_model_name if model.path == chosen else None
-            write = functools.partial(_write_model, model, register)
+            write = functools.partial(write_model, model, register)
             self.soon(f"writing the model {model.path!r}", write, model.snapshot.size_bytes)
 
     def _write_files(self, report: _describe.Report, weights: _describe.Table | None, outline: Any) -> None:
@@ -240,7 +231,22 @@ class FitRecord(RunRecord):
         write_files(self, tables, _plots.pictures(report, weights), outline)
 
 
-def _write_model(model: PendingModel, register: str | None) -> None:
+def freeze(record: RunRecord, estimator: Any, path: str, **options: Any) -> PendingModel | None:
+    """Take the snapshot of a model for a record's run; None, which is said and noted, if that can't be done."""
+    with record.quietly("keeping the model"):
+        try:
+            pending = freeze_model(record.run, "sklearn", estimator, path, **options)
+        except ModelError as error:
+            record.notes.append(f"model not kept: {error}")
+            say(f"the fitted model could not be kept with its run: {error}")
+        else:
+            record.notes += pending.notes
+            return pending
+    return None
+
+
+def write_model(model: PendingModel, register: str | None) -> None:
+    """Write a model that was frozen, and make it a version of a registered model if a name is given."""
     model.write()
     if register is not None:
         model.register(register)
