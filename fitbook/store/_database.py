@@ -156,8 +156,8 @@ class Database:
         weakref.finalize(self, self.engine.dispose).atexit = False
         self._prepare, self._upgrade, self._may_create = prepare, upgrade, create
         self.upgraded: Upgraded | None = None
-        self._file = sqlite_file(parsed)
-        self._path = str(self._file or "")
+        self.file = sqlite_file(parsed)  # None if it is no SQLite file
+        self._path = str(self.file or "")
         self._identity: tuple[int, int] | None = None
         self._making_lock, self._making = threading.RLock(), True
         self._generation = 0
@@ -185,20 +185,20 @@ class Database:
     def generation(self) -> int:
         """Tell how often the database was found gone since it was opened; if it is gone now, it is made anew first."""
         # While it is made, the new file may have the number of the old one already: that is waited for, too.
-        if self._file is not None and (self._making or self.gone()):
+        if self.file is not None and (self._making or self.gone()):
             with self._making_lock:
                 # Making it takes transactions of its own, which come here too.
                 if not self._making and self.gone():
                     self._making = True
                     try:
-                        self._make_anew(self._file)
+                        self._make_anew(self.file)
                     finally:
                         self._making = False
         return self._generation
 
     def gone(self) -> bool:
         """Tell whether the SQLite file was removed or replaced since it was opened; the next transaction makes it anew."""
-        return self._file is not None and _identity(self._path) != self._identity
+        return self.file is not None and _identity(self._path) != self._identity
 
     def write(self) -> contextlib.AbstractContextManager[Connection]:
         """Open one writing transaction; commits at the end of the block, rolls back if it raises."""

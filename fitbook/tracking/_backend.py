@@ -40,6 +40,7 @@ class Backend:
     uri: str = field(repr=False)
     store: Store
     registry: Registry
+    file: Path | None = None  # of SQLite
 
     def artifacts(self, run_id: str) -> RunFiles:
         """Open the place for the files of a run."""
@@ -115,7 +116,7 @@ def open_backend(uri: str, *, create: bool = True) -> Backend:
             backend = _opened.get(uri)
             if backend is None:
                 store = open_store(uri, create=create)
-                backend = _opened[uri] = Backend(uri, store, SqlRegistry(store.database))
+                backend = _opened[uri] = Backend(uri, store, SqlRegistry(store.database), store.database.file)
     return backend
 
 
