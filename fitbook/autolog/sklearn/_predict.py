@@ -19,7 +19,7 @@ else:
 
 T = TypeVar("T")
 
-PROBE_ROWS = 100
+PROBE_ROWS = 10
 MIN_ROWS = 200
 _NO_PROBE_ROWS = 300
 _SHARE_OF_FIT = 0.06
@@ -171,12 +171,10 @@ def within_budget(
             return call(X), 1
         if fitting < MIN_ROWS and not tried and 2 * (now - begun) < seconds:
             tried = True  # once more: the first call of a process may have paid for starting threads
-            continue
-        if not sampling and rows >= MIN_ROWS:
-            return None
-        if fitting < max(2 * rows, MIN_ROWS):
-            return (result, step) if rows >= MIN_ROWS else None
-        rows = fitting
+        elif fitting >= 2 * rows:
+            rows = fitting
+        else:
+            return (result, step) if rows >= MIN_ROWS and sampling else None
 
 
 def estimate(model: object, fit_seconds: float) -> float | None:
@@ -191,6 +189,16 @@ def every(data: Any, step: int) -> Any:
     if hasattr(data, "iloc"):
         return data.iloc[::step]
     return data[::step]
+
+
+def bytes_copied(part: Any, whole: Any) -> int:
+    """How much memory the rows that `every` has taken need of their own."""
+    if part is whole or hasattr(part, "iloc") or getattr(part, "base", None) is not None:
+        return 0
+    if hasattr(part, "nnz"):
+        parts = (getattr(part, name, None) for name in ("data", "indices", "indptr"))
+        return sum(array.nbytes for array in parts if array is not None)
+    return int(getattr(part, "nbytes", 8 * len(part)))
 
 
 def count_rows(X: Any) -> int:

@@ -12,7 +12,17 @@ from fitbook.autolog.sklearn._kinds import estimator_type, unwrap
 from fitbook.autolog.sklearn._known import unknown_part
 from fitbook.autolog.sklearn._lazy import Lazy
 from fitbook.autolog.sklearn._own_score import own_score
-from fitbook.autolog.sklearn._predict import classify, codes_in, count_rows, estimate, every, labels_in, within_budget
+from fitbook.autolog.sklearn._predict import (
+    ClassifierOutput,
+    bytes_copied,
+    classify,
+    codes_in,
+    count_rows,
+    estimate,
+    every,
+    labels_in,
+    within_budget,
+)
 from fitbook.autolog.sklearn._table import Table
 from fitbook.autolog.sklearn._trees import uncounted
 
@@ -44,6 +54,8 @@ class Report:
         The estimator's type.
     positive : str
         The positive class of the curves.
+    bytes_copied : int
+        Of the rows that were predicted, as far as they had to be copied for that.
     sample : array-like or None
         The first predictions, as ``predict`` returns them.
     deadline : float
@@ -57,6 +69,7 @@ class Report:
     n_rows: int = 0
     kind: str = "other"
     positive: str = ""
+    bytes_copied: int = 0
     sample: Any = None
     deadline: float = 0.0
 
@@ -86,9 +99,14 @@ class _Fit:
         n = self.report.n_rows
         left = max(0.0, self.report.deadline - time.perf_counter())
         quick = estimate(model, self.fit_seconds)
+
+        def counted(rows: Any) -> Any:
+            self.report.bytes_copied += bytes_copied(rows, self.X)
+            return function(rows)
+
         with np.errstate(all="ignore"):
             found = within_budget(
-                function, self.X, n, seconds=left, per_row=per_row, quick=quick, sampling=self.sampling
+                counted, self.X, n, seconds=left, per_row=per_row, quick=quick, sampling=self.sampling
             )
         if found is None:
             rows = "200 of " if self.sampling else "all "
@@ -191,7 +209,13 @@ def _classifier(fit: _Fit) -> None:
     if isinstance(classes, list):  # one array for each output
         several, classes = len(classes) > 1, classes[0]
     n_classes = 0 if several or classes is None else len(classes)
-    found = fit.call(lambda rows: classify(estimator, rows, n_classes), 0.3e-6 + 0.15e-6 * n_classes)
+
+    def predict(rows: Any) -> ClassifierOutput:
+        output = classify(estimator, rows, n_classes)
+        report.sample = labels_in(output.labels, classes)[:SAMPLE]
+        return output
+
+    found = fit.call(predict, 0.3e-6 + 0.15e-6 * n_classes)
     if found is None:
         return
     output, step = found
@@ -202,7 +226,6 @@ def _classifier(fit: _Fit) -> None:
         if classes is None:
             classes = np.unique(np.concatenate([true.reshape(-1), output.labels.reshape(-1)]))
         _one_label(fit, np.asarray(classes), true, output, weights)
-    report.sample = labels_in(output.labels, classes)[:SAMPLE]
     _score(fit, "accuracy_score")
 
 
