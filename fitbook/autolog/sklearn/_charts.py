@@ -21,7 +21,7 @@ _MAX_NAMED = 12
 _BINS = 24
 
 # A curve: its values, and how far each of them spreads (None if that is not known).
-Curve = tuple[Sequence[float], Sequence[float] | None]
+Curve = tuple[Any, Any]
 
 
 def curves(title: str, subtitle: str, xlabel: str, ylabel: str, xs: Sequence[Any], lines: Mapping[str, Curve]) -> bytes:

@@ -10,10 +10,11 @@ from typing import Any
 from fitbook.autolog.sklearn._diagram import html, outline
 from fitbook.autolog.sklearn._fingerprint import Fingerprint, fingerprint
 from fitbook.autolog.sklearn._importances import importances
-from fitbook.autolog.sklearn._iterations import Curves, iteration_curves, thinned
+from fitbook.autolog.sklearn._iterations import Curves, iteration_curves, stored, thinned
 from fitbook.autolog.sklearn._kinds import estimator_type, is_model
 from fitbook.autolog.sklearn._known import unknown_part
-from fitbook.autolog.sklearn._params import class_name, params
+from fitbook.autolog.sklearn._meta import meta_facts
+from fitbook.autolog.sklearn._params import class_name, params, text
 from fitbook.autolog.sklearn._report import PREFIX, Report, training_report
 from fitbook.autolog.sklearn._table import Table
 from fitbook.autolog.sklearn._trees import uncounted
@@ -31,9 +32,12 @@ __all__ = [
     "is_model",
     "iteration_curves",
     "may_predict",
+    "meta_facts",
     "outline",
     "params",
+    "stored",
     "tags",
+    "text",
     "thinned",
     "training_report",
     "uncounted",

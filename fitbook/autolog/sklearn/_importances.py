@@ -50,7 +50,7 @@ def importances(estimator: Any, feature_names: Sequence[str] | None = None) -> T
         if matrix.ndim not in (1, 2) or not matrix.size:
             return None
         rows = matrix.reshape(-1, matrix.shape[-1])
-        names = _names(model, pipelines, feature_names, rows.shape[1], known)
+        names = column_names(model, pipelines, feature_names, rows.shape[1], known=known)
         return _table(kind, rows[:_MAX_CLASSES], names, _headers(model, kind, len(rows)))
     return None
 
@@ -72,7 +72,22 @@ def _headers(model: Any, kind: str, n: int) -> list[str]:
     return [f"coefficient_{i}" for i in range(n)]
 
 
-def _names(model: Any, pipelines: list[object], given: Sequence[str] | None, n: int, known: bool) -> Sequence[str]:
+def column_names(
+    model: Any, pipelines: list[object], given: Sequence[str] | None, n: int, *, known: bool = False
+) -> Sequence[str]:
+    """Names of the ``n`` columns that a model was given, behind the pipelines around it.
+
+    Parameters
+    ----------
+    model : fitted estimator
+    pipelines : list of object
+        The ones around it, outermost first.
+    given : sequence of str or None
+        Names of the columns that the outermost was given.
+    n : int
+    known : bool
+        No code of the user's runs if the pipelines are asked for names.
+    """
     outer: Any = pipelines[0] if pipelines else model
     if known and pipelines:
         try:

@@ -11,6 +11,7 @@ from fitbook.autolog.sklearn import _charts, _plots
 from fitbook.autolog.sklearn._facts import Facts
 from fitbook.autolog.sklearn._lazy import Lazy
 from fitbook.autolog.sklearn._params import text_of_argument
+from fitbook.autolog.sklearn._report import out_of_fold_report
 from fitbook.autolog.sklearn._table import Table
 
 if TYPE_CHECKING:
@@ -25,24 +26,45 @@ _MAX_FEATURES = 100
 _MAX_PICTURES = 10
 
 
-def found(function: str, arguments: Arguments, result: Any) -> Facts:
+def found(
+    function: str, arguments: Arguments, result: Any, *, deadline: float, pos_label: Any = None, rows: bool = False
+) -> Facts:
     """What a call of one of scikit-learn's functions has led to.
 
     Parameters
     ----------
     function : str
-        One of ``FUNCTIONS`` but ``cross_val_predict``, whose result says nothing without the targets.
     arguments : mapping of str to object
-        What it was called with, defaults included; of the data only columns' names are looked at.
+        What it was called with, defaults included.
     result : object
         What it has returned.
+    deadline : float
+        Reading of ``time.perf_counter()`` until which metrics of predictions may be computed.
+    pos_label : label, optional
+        The positive class of binary problems.
+    rows : bool
+        Keep rows of the targets and predictions, too.
     """
     facts = Facts()
-    reader = _READERS.get(function)
-    if reader is not None:
-        with np.errstate(all="ignore"):
-            reader(facts, arguments, result)
+    with np.errstate(all="ignore"):
+        if function == "cross_val_predict":
+            _cross_val_predict(facts, arguments, result, deadline, pos_label, rows)
+        else:
+            _READERS[function](facts, arguments, result)
     return facts
+
+
+def _cross_val_predict(
+    facts: Facts, arguments: Arguments, result: Any, deadline: float, pos_label: Any, rows: bool
+) -> None:
+    method = arguments.get("method", "predict")
+    report = out_of_fold_report(
+        arguments["estimator"], arguments["y"], result, method, deadline=deadline, pos_label=pos_label
+    )
+    if not rows:
+        report.curves.pop("predicted_vs_true", None)
+    facts.metrics, facts.notes = report.metrics, report.notes
+    facts.tables, facts.pictures = report.tables(), _plots.pictures(report)
 
 
 def _cross_validate(facts: Facts, arguments: Arguments, result: Any) -> None:

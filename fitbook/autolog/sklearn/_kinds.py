@@ -24,6 +24,7 @@ _PREPARATION = (
     "sklearn.random_projection",
 )
 _PREPARATION_CLASSES = frozenset({"ColumnTransformer", "FeatureUnion"})
+_MODELS_NONETHELESS = frozenset({"SequentialFeatureSelector"})  # hundreds of fits and a cross-validation
 _BASES = ("sklearn.base", "sklearn.utils", "sklearn.callback", "sklearn._")
 
 
@@ -60,8 +61,8 @@ def is_model(estimator: object) -> bool:
     """Whether fitting this estimator is worth a run of its own.
 
     Classifiers, regressors, clusterers, outlier and density estimators, decompositions, searches and whatever can
-    predict (so RFE, too) are models. Scalers, encoders, imputers, vectorizers, other feature selectors and containers of
-    these are not. A pipeline is what its last step is.
+    predict (so RFE, too) are models, and so is sequential feature selection. Scalers, encoders, imputers, vectorizers,
+    other feature selectors and containers of these are not. A pipeline is what its last step is.
     """
     for _ in range(20):
         names = sklearn_bases(type(estimator))
@@ -71,7 +72,7 @@ def is_model(estimator: object) -> bool:
     cls = type(estimator)
     home = next((c for c in cls.__mro__ if _is_sklearn(c) and not c.__module__.startswith(_BASES)), None)
     if home is not None and (home.__name__ in _PREPARATION_CLASSES or home.__module__.startswith(_PREPARATION)):
-        return hasattr(cls, "predict")
+        return hasattr(cls, "predict") or home.__name__ in _MODELS_NONETHELESS
     return home is not None or hasattr(cls, "predict") or estimator_type(estimator) in _MIXINS.values()
 
 

@@ -22,6 +22,8 @@ else:
 
 MAX_POINTS = 1_000
 MAX_FULL_MATRIX = 30
+MAX_OUTPUTS = 100
+N_BINS = 10
 
 Notes = list[str]
 
@@ -202,9 +204,11 @@ def regression_scores(true: NDArray[Any], predicted: NDArray[Any], weights: Any,
     # MLflow's is the root of the mean, not the mean of the roots.
     means["root_mean_squared_error"] = float(np.sqrt(means["mean_squared_error"]))
     if true.shape[1] > 1:
-        means |= {f"{name}_output{i}": float(v) for name, values in each.items() for i, v in enumerate(values[:100])}
-        if true.shape[1] > 100:
-            notes.append(f"per-output metrics: the first 100 of {true.shape[1]:,} outputs")
+        means |= {
+            f"{name}_output{i}": float(v) for name, values in each.items() for i, v in enumerate(values[:MAX_OUTPUTS])
+        }
+        if true.shape[1] > MAX_OUTPUTS:
+            notes.append(f"per-output metrics: the first {MAX_OUTPUTS} of {true.shape[1]:,} outputs")
     return means
 
 
@@ -222,6 +226,61 @@ def multilabel_scores(true: NDArray[Any], predicted: NDArray[Any], weights: Any,
     scores = zip(("precision_score", "recall_score", "f1_score"), (precision, recall, f1), strict=True)
     named = {name: float(np.dot(values, trues) / trues.sum()) for name, values in scores}
     return named | {"accuracy_score": float(w @ (true == predicted).all(axis=1) / w.sum())}
+
+
+def several_scores(true: NDArray[Any], predicted: NDArray[Any], weights: Any, notes: Notes) -> dict[str, float]:
+    """Label metrics of several outputs: of each, and of all.
+
+    Over all, ``accuracy_score`` is the share of rows that are right in every output. The other three are, of labels that
+    are there or not, averages weighted by how often they are there, and else means over the outputs.
+
+    Parameters
+    ----------
+    true, predicted : ndarray of shape (n, n_outputs)
+    """
+    n_outputs = true.shape[1]
+    if n_outputs > MAX_OUTPUTS:
+        notes.append(f"per-output metrics: the first {MAX_OUTPUTS} of {n_outputs:,} outputs")
+    yes_or_no = all(set(np.unique(labels).tolist()) <= {0, 1} for labels in (true, predicted))
+    each: dict[str, list[float]] = {}
+    for k in range(min(n_outputs, MAX_OUTPUTS)):
+        both = np.concatenate([true[:, k], predicted[:, k]])
+        classes, codes = ([0, 1], both.astype(np.intp)) if yes_or_no else np.unique(both, return_inverse=True)
+        matrix = confusion(codes[: len(true)], codes[len(true) :], len(classes), weights)
+        for name, value in label_scores(matrix, 1 if yes_or_no else None, []).items():
+            each.setdefault(name, []).append(value)
+    scores = {f"{name}_output{k}": value for name, values in each.items() for k, value in enumerate(values)}
+    if yes_or_no:
+        return scores | multilabel_scores(true == 1, predicted == 1, weights, notes)
+    right = (true == predicted).all(axis=1)
+    scores |= {name: float(np.mean(values)) for name, values in each.items()}
+    return scores | {"accuracy_score": float(np.average(right, weights=weights))}
+
+
+def calibration(came_true: NDArray[Any], given: NDArray[Any], weights: Any) -> tuple[dict[str, float], Table]:
+    """How far predicted probabilities are from how often they came true, in ten bins of equal width.
+
+    Parameters
+    ----------
+    came_true : bool ndarray of shape (n,)
+    given : ndarray of shape (n,)
+        The probability that was predicted for it.
+    weights : float64 ndarray of shape (n,) or None
+
+    Returns
+    -------
+    dict, Table
+        ``expected_calibration_error``; ``predicted``, ``true`` and ``rows`` of each bin that has any.
+    """
+    w = np.ones(len(given)) if weights is None else weights
+    bins = np.clip((given * N_BINS).astype(np.intp), 0, N_BINS - 1)
+    rows, of_bin = np.bincount(bins, minlength=N_BINS), np.bincount(bins, w, minlength=N_BINS)
+    kept = of_bin > 0
+    predicted = np.bincount(bins, w * given, minlength=N_BINS)[kept] / of_bin[kept]
+    true = np.bincount(bins, w * came_true, minlength=N_BINS)[kept] / of_bin[kept]
+    error = float(np.average(np.abs(predicted - true), weights=of_bin[kept]))
+    columns = {"predicted": predicted, "true": true, "rows": rows[kept]}
+    return {"expected_calibration_error": error}, Table(columns, kind="calibration_curve")
 
 
 def confusion_table(matrix: NDArray[Any], labels: list[Any]) -> Table:

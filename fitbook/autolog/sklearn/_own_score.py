@@ -21,7 +21,7 @@ _SCORERS = {
 _PLAIN_SCORES = frozenset(
     {"ClassifierMixin.score", "RegressorMixin.score", "DummyClassifier.score", "DummyRegressor.score"}
     | {"KNeighborsClassifier.score", "RadiusNeighborsClassifier.score", "LogisticRegressionCV.score"}
-    | {"RANSACRegressor.score"}
+    | {"RANSACRegressor.score", "MultiOutputClassifier.score"}
 )
 
 

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fitbook.autolog.sklearn._canvas import text_width
+from fitbook.autolog.sklearn._charts import reliability
 from fitbook.autolog.sklearn._lazy import Lazy
 from fitbook.autolog.sklearn._panel import AXIS, BLUE, GRID, INK, ORANGE, Panel, numbers, round_ticks, short
-from fitbook.autolog.sklearn._report import PREFIX, Report
+from fitbook.autolog.sklearn._report import Report
 from fitbook.autolog.sklearn._table import Table
 
 if TYPE_CHECKING:
@@ -19,6 +20,12 @@ else:
     np = Lazy("numpy")
 
 TOP = 20
+_BARS = {
+    "feature_importances": ("Feature importances", "importance"),
+    "permutation_importances": ("Permutation importances", "mean loss of score when permuted"),
+    "final_importances": ("Importances for the final estimator", "importance"),
+    "final_coefficients": ("Coefficients of the final estimator", "coefficient"),
+}
 _MAX_LABELLED = 30
 _MAX_DRAWN = 200
 
@@ -30,14 +37,15 @@ def pictures(report: Report, importances: Table | None = None) -> dict[str, Call
     ----------
     report : Report
         Its curves become ``training_confusion_matrix.png``, ``training_roc_curve.png``,
-        ``training_precision_recall_curve.png`` and ``training_predicted_vs_true.png``.
+        ``training_precision_recall_curve.png``, ``training_calibration_curve.png`` and
+        ``training_predicted_vs_true.png``, or begin with another prefix of the report's.
     importances : Table, optional
         Becomes ``feature_importances.png`` or ``coefficients.png``.
     """
-    rows = f"training data, {report.rows_used:,} rows"
+    rows = f"{report.data}, {report.rows_used:,} rows"
     if report.rows_used < report.n_rows:
-        rows = f"training data, {report.rows_used:,} of {report.n_rows:,} rows"
-    score = {name.removeprefix(PREFIX): value for name, value in report.metrics.items()}
+        rows = f"{report.data}, {report.rows_used:,} of {report.n_rows:,} rows"
+    score = {name.removeprefix(report.prefix): value for name, value in report.metrics.items()}
     about = f"{rows} · positive class: {report.positive}"
     draw: dict[str, Callable[[Table], bytes]] = {
         "confusion_matrix": lambda table: confusion_matrix(table, rows),
@@ -45,10 +53,13 @@ def pictures(report: Report, importances: Table | None = None) -> dict[str, Call
         "precision_recall_curve": lambda table: precision_recall_curve(
             table, score.get("average_precision_score", math.nan), about
         ),
+        "calibration_curve": lambda table: reliability(
+            "Calibration curve", about if report.positive else rows, table.columns["predicted"], table.columns["true"]
+        ),
         "predicted_vs_true": lambda table: predicted_vs_true(table, score.get("r2_score", math.nan), rows),
     }
     tables = [table for kind, table in report.curves.items() if kind in draw and len(table)]
-    found = {f"{PREFIX}{table.kind}.png": functools.partial(draw[table.kind], table) for table in tables}
+    found = {f"{report.prefix}{table.kind}.png": functools.partial(draw[table.kind], table) for table in tables}
     if importances is not None and len(importances):
         found[f"{importances.kind}.png"] = functools.partial(bars, importances)
     return dict(found)
@@ -148,13 +159,12 @@ def bars(table: Table) -> bytes:
         panel.beside_y(middle, name, 9)
     if low < 0:
         panel.rule(zero, 0, zero, 1, INK)
-    importance = table.kind == "feature_importances"
-    what = "importance" if importance else "coefficient"
+    title, what = _BARS.get(table.kind, ("Coefficients", "coefficient"))
     if len(values) > 1:
         what = f"mean absolute coefficient ({len(values):,} classes or outputs)"
     total = len(table)
     many = f"top {n} of {total:,} features by magnitude" if total > n else f"{total:,} features"
-    return panel.png("Feature importances" if importance else "Coefficients", many, "", what, "")
+    return panel.png(title, many, "", what, "")
 
 
 def _shares(table: Table, labels: list[Any]) -> Any:

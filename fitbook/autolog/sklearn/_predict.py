@@ -82,25 +82,27 @@ def classify(estimator: Any, X: Any, n_classes: int) -> ClassifierOutput:
         if proba is None or proba.ndim != 2 or proba.shape[1] != n_classes:
             return ClassifierOutput(np.asarray(estimator.predict(X)), None, None)
         codes = _codes_of(model, proba)
-        labels = _Codes(codes) if codes is not None else np.asarray(estimator.predict(X))
+        labels = Codes(codes) if codes is not None else np.asarray(estimator.predict(X))
         return ClassifierOutput(labels, proba, proba[:, 1] if n_classes == 2 else None)
     if n_classes == 2 and hasattr(estimator, "decision_function"):
         score = np.asarray(estimator.decision_function(X))
         if score.ndim == 1:
             sign = _belongs(model, _IS_SIGN) and score.all()  # libsvm decides a zero the other way
-            labels = _Codes((score > 0).astype(np.intp)) if sign else np.asarray(estimator.predict(X))
+            labels = Codes((score > 0).astype(np.intp)) if sign else np.asarray(estimator.predict(X))
             return ClassifierOutput(labels, None, score)
     return ClassifierOutput(np.asarray(estimator.predict(X)), None, None)
 
 
 @dataclass(frozen=True, slots=True)
-class _Codes:
+class Codes:
+    """Labels by their positions among the classes."""
+
     codes: NDArray[np.intp]
 
 
 def labels_in(labels: Any, classes: Any) -> NDArray[Any]:
     """The labels themselves, given them or codes into ``classes``."""
-    return np.asarray(classes)[labels.codes] if isinstance(labels, _Codes) else np.asarray(labels)
+    return np.asarray(classes)[labels.codes] if isinstance(labels, Codes) else np.asarray(labels)
 
 
 def codes_in(labels: Any, classes: NDArray[Any]) -> NDArray[np.intp]:
@@ -112,7 +114,7 @@ def codes_in(labels: Any, classes: NDArray[Any]) -> NDArray[np.intp]:
     classes : ndarray of shape (n_classes,)
         As in ``classes_``: unique, in rising order.
     """
-    if isinstance(labels, _Codes):
+    if isinstance(labels, Codes):
         return labels.codes
     labels = np.asarray(labels).reshape(-1)
     if labels.dtype.kind in "biuf" and classes.dtype.kind in "biuf":

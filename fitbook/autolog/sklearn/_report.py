@@ -14,6 +14,7 @@ from fitbook.autolog.sklearn._lazy import Lazy
 from fitbook.autolog.sklearn._own_score import own_score
 from fitbook.autolog.sklearn._predict import (
     ClassifierOutput,
+    Codes,
     bytes_copied,
     classify,
     codes_in,
@@ -38,14 +39,15 @@ SAMPLE = 5
 
 @dataclass(slots=True)
 class Report:
-    """What was found out about a fit.
+    """What was found out about a fit, or about predictions for rows that were held out.
 
     Attributes
     ----------
     metrics : dict of str to float
-        ``training_…``.
+        Their names begin with ``prefix``.
     curves : dict of str to Table
-        ``roc_curve``, ``precision_recall_curve``, ``confusion_matrix``, ``predicted_vs_true``, ``cluster_sizes``.
+        ``roc_curve``, ``precision_recall_curve``, ``confusion_matrix``, ``calibration_curve``, ``predicted_vs_true``,
+        ``cluster_sizes``.
     notes : list of str
         What was sampled, thinned out or skipped, and why.
     rows_used, n_rows : int
@@ -60,6 +62,8 @@ class Report:
         The first predictions, as ``predict`` returns them.
     deadline : float
         Reading of ``time.perf_counter()`` at which the budget is spent.
+    prefix, data : str
+        What names of metrics and files begin with, and what the rows are called in pictures.
     """
 
     metrics: dict[str, float] = field(default_factory=dict)
@@ -72,10 +76,16 @@ class Report:
     bytes_copied: int = 0
     sample: Any = None
     deadline: float = 0.0
+    prefix: str = PREFIX
+    data: str = "training data"
 
     def add(self, metrics: dict[str, float]) -> None:
-        """Take metrics in under the prefix of training metrics."""
-        self.metrics.update({PREFIX + name: value for name, value in metrics.items()})
+        """Take metrics in under the prefix."""
+        self.metrics.update({self.prefix + name: value for name, value in metrics.items()})
+
+    def tables(self) -> dict[str, Table]:
+        """The curves by file name."""
+        return {f"{self.prefix}{kind}.csv": table for kind, table in self.curves.items()}
 
 
 @dataclass(slots=True)
@@ -182,6 +192,58 @@ def training_report(
     return report
 
 
+def out_of_fold_report(
+    estimator: Any, y: Any, predicted: Any, method: str, *, deadline: float, pos_label: Any = None
+) -> Report:
+    """Measure what ``cross_val_predict`` has returned; its metrics are ``cross_val_…``.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Only its kind matters.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs), or None
+    predicted : array-like
+    method : str
+        What of the estimator was called: ``"predict"``, ``"predict_proba"``, …
+    deadline, pos_label
+        As of a `training_report`.
+    """
+    kind = estimator_type(estimator)
+    report = Report(kind=kind, deadline=deadline, prefix="cross_val_", data="out-of-fold predictions")
+    fit = _Fit(estimator, None, y, None, predicted, pos_label, 0.0, 0.0, True, report)
+    try:
+        if kind == "classifier" and y is not None:
+            report.rows_used = report.n_rows = count_rows(y)
+            _held_out_labels(fit, method)
+        elif kind == "regressor" and y is not None and method == "predict":
+            report.rows_used = report.n_rows = count_rows(y)
+            _numbers(report, np.asarray(y, dtype=np.float64), np.asarray(predicted, dtype=np.float64), None)
+    except Exception as error:
+        report.notes.append(f"out-of-fold metrics: {type(error).__name__}: {error}"[:500])
+    return report
+
+
+def _held_out_labels(fit: _Fit, method: str) -> None:
+    true, values = np.asarray(fit.y), fit.predicted
+    if isinstance(values, list) or (true.ndim == 2 and true.shape[1] > 1 and method != "predict"):
+        fit.report.notes.append(f"metrics: none is made of {method} of several outputs")
+        return
+    values = np.asarray(values)
+    if true.ndim == 2 and true.shape[1] > 1:
+        _several_labels(fit.report, true, values, None)
+        return
+    classes = np.unique(true)
+    if method == "predict":
+        output = ClassifierOutput(values, None, None)
+    elif values.ndim == 1:
+        output = ClassifierOutput(Codes((values > 0).astype(np.intp)), None, values if len(classes) == 2 else None)
+    else:
+        proba = {"predict_proba": values, "predict_log_proba": np.exp(values)}.get(method)
+        score = proba[:, 1] if proba is not None and len(classes) == 2 else None
+        output = ClassifierOutput(Codes(np.argmax(values, axis=1)), proba, score)
+    _one_label(fit, classes, true, output, None)
+
+
 def _may_predict(fit: _Fit, *, needs_y: bool = True) -> bool:
     why = None
     if fit.X is None or (needs_y and fit.y is None):
@@ -253,6 +315,11 @@ def _one_label(fit: _Fit, classes: NDArray[Any], true: Any, output: Any, weights
         notes.append(f"confusion_matrix: skipped, {len(labels):,} classes")
     if proba is not None:
         _part(report, "log_loss", lambda: _metrics.log_loss(codes, proba, weights, notes))
+        if report.prefix != PREFIX or type(unwrap(fit.estimator)[0]).__name__ == "CalibratedClassifierCV":
+            second = 1 if positive is None else positive
+            sure = np.full(len(codes), second) if len(labels) == 2 else proba.argmax(axis=1)
+            given = proba[np.arange(len(codes)), sure]
+            _part(report, "calibration", lambda: _calibration(report, codes == sure, given, weights))
     if score is not None:
         second = 1 if positive is None else positive
         report.positive = str(labels[second])
@@ -273,11 +340,12 @@ def _curves(report: Report, positive: Any, score: Any, weights: Any) -> dict[str
 
 def _several_labels(report: Report, true: Any, predicted: Any, weights: Any) -> None:
     report.notes.append("curves: skipped, the target has several outputs")
-    if not set(np.unique(true).tolist()) <= {0, 1}:
-        report.notes.append("metrics: none is defined for several outputs with more than two classes")
-        return
-    scores = lambda: _metrics.multilabel_scores(true == 1, predicted == 1, weights, report.notes)  # noqa: E731
-    _part(report, "label metrics", scores)
+    _part(report, "label metrics", lambda: _metrics.several_scores(true, predicted, weights, report.notes))
+
+
+def _calibration(report: Report, came_true: Any, given: Any, weights: Any) -> dict[str, float]:
+    metrics, report.curves["calibration_curve"] = _metrics.calibration(came_true, given, weights)
+    return metrics
 
 
 def _regressor(fit: _Fit) -> None:
@@ -294,7 +362,11 @@ def _regressor(fit: _Fit) -> None:
     if found is None:
         return
     predicted, step = found
-    true, weights = np.asarray(every(fit.y, step), dtype=np.float64), _weights(fit, step)
+    _numbers(report, np.asarray(every(fit.y, step), dtype=np.float64), predicted, _weights(fit, step))
+    _score(fit, "r2_score")
+
+
+def _numbers(report: Report, true: NDArray[Any], predicted: NDArray[Any], weights: Any) -> None:
     predicted = predicted.reshape(true.shape)
     _part(report, "regression metrics", lambda: _metrics.regression_scores(true, predicted, weights, report.notes))
     if true.size == len(true):
@@ -305,7 +377,6 @@ def _regressor(fit: _Fit) -> None:
             report.notes.append(f"predicted_vs_true: {len(kept):,} of {len(true):,} rows are kept")
     else:
         report.notes.append("curves: skipped, the target has several outputs")
-    _score(fit, "r2_score")
 
 
 def _clusterer(fit: _Fit) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ class Table:
         What the table holds, e.g. ``"roc_curve"``; the name under which it is filed.
     """
 
-    columns: dict[str, Sequence[Any]]
+    columns: Mapping[str, Any]
     kind: str = ""
 
     def __post_init__(self) -> None:
