@@ -23,11 +23,11 @@ _MAX_OBJECT_BYTES = 8 * 2**20
 
 
 class Content:
-    """A running hash over data, and whether parts of the data were left out."""
+    """A running hash over data, whether parts of the data were left out, and how much was copied to be read."""
 
     def __init__(self) -> None:
         self._sha = hashlib.sha256()
-        self.sampled = False
+        self.sampled, self.bytes_copied = False, 0
 
     def digest(self) -> str:
         return self._sha.hexdigest()[:16]
@@ -84,7 +84,9 @@ class Content:
             if part.nbytes > 8 * _BLOCK_BYTES:  # a few gigantic rows
                 self.sampled = True
                 part = part.reshape(-1)[:: part.nbytes // _BLOCK_BYTES] if part.flags.c_contiguous else part[..., :1]
-            self._sha.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
+            if not part.flags.c_contiguous:
+                part, self.bytes_copied = np.ascontiguousarray(part), self.bytes_copied + part.nbytes
+            self._sha.update(part.reshape(-1).view(np.uint8).data)
 
     def _frame(self, frame: Any) -> None:
         self.label("frame", frame.shape, [str(c) for c in frame.columns], dtype_names(frame))

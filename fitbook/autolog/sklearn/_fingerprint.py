@@ -7,7 +7,7 @@ counts. Up to 16 MB every byte is read. Beyond that evenly spaced blocks are, an
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from fitbook.autolog.sklearn._content import Content, dtype_names, kind_of
@@ -43,6 +43,8 @@ class Fingerprint:
         Not every byte was read.
     kind : str
         Where the data's class comes from, e.g. ``"pandas.DataFrame"``.
+    bytes_copied : int
+        How much was copied in order to be read, a block at a time.
     """
 
     digest: str
@@ -54,6 +56,7 @@ class Fingerprint:
     feature_names: tuple[str, ...] | None
     sampled: bool
     kind: str
+    bytes_copied: int = 0
 
     def tags(self) -> dict[str, str]:
         """What a run's tags tell of it: ``fitbook.data.…``."""
@@ -92,9 +95,9 @@ def fingerprint(X: Any, y: Any = None) -> Fingerprint:
     except Exception:  # data that can't be read costs its digest, nothing else
         digest = UNKNOWN
     try:
-        return _described(X, y, digest, content.sampled)
+        return replace(_described(X, y, digest, content.sampled), bytes_copied=content.bytes_copied)
     except Exception:
-        return Fingerprint(digest, None, None, (), None, None, None, content.sampled, kind_of(X))
+        return Fingerprint(digest, None, None, (), None, None, None, content.sampled, kind_of(X), content.bytes_copied)
 
 
 def digest_of(value: Any) -> str:
