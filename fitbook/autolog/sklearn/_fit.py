@@ -14,9 +14,10 @@ from fitbook.autolog._guard import say, suppressed
 from fitbook.autolog._record import RunRecord, points
 from fitbook.autolog.sklearn import _describe, _links, _plots
 from fitbook.autolog.sklearn._call import FitCall, fit_call, head
+from fitbook.autolog.sklearn._facts import Facts
 from fitbook.autolog.sklearn._files import write_files
 from fitbook.autolog.sklearn._search import SearchResult, search_result
-from fitbook.entities import DatasetInput, Metric, RunStatus
+from fitbook.entities import DatasetInput, RunStatus
 from fitbook.errors import ModelError
 from fitbook.tracking import _context
 from fitbook.tracking._backend import patience
@@ -61,6 +62,7 @@ class FitRecord(RunRecord):
     def __init__(self, config: Config, estimator: Any, method: str, call: FitCall) -> None:
         self.estimator, self.method, self.call = estimator, method, call
         self.fit_began = 0.0
+        self.steps: list[tuple[int, float]] = []  # of a sequential feature selection
         self.data = _describe.fingerprint(call.X, call.y)
         tags = {**_describe.tags(estimator), **({"fitbook.method": method} if method != "fit" else {})}
         super().__init__(config, type(estimator).__name__, _describe.params(estimator), tags)
@@ -113,8 +115,13 @@ class FitRecord(RunRecord):
         weights = None
         with self.quietly("reading feature importances"):
             weights = _describe.importances(self.estimator, _describe.feature_names(call.X))
-        curves = self._curves(report)
-        metrics = {name: value for name, value in metrics.items() if name not in curves}
+        facts = Facts()
+        with self.quietly("reading what a meta-estimator tells"):
+            facts = _describe.meta_facts(self.estimator, _describe.feature_names(call.X), self.steps)
+        facts.curves |= self._curves(report)
+        metrics = {name: value for name, value in (metrics | facts.metrics).items() if name not in facts.curves}
+        tags |= facts.tags
+        self.notes += facts.notes
         search: SearchResult | None = None
         with self.quietly("reading the results of a search"):
             search = search_result(self.estimator, config.max_tuning_runs)
@@ -127,7 +134,8 @@ class FitRecord(RunRecord):
         if self.notes:
             tags["fitbook.notes"] = _validate.safe_text("\n".join(self.notes))
         self.commit(points(metrics, end_time), params, tags, self._datasets())
-        self._write_curves(curves, end_time)
+        if facts.curves:
+            self.soon("writing curves", functools.partial(self.run.log_batch, facts.points(end_time)))
         self._link(search, result)
         if search is not None:
             write_table = functools.partial(self.run.log_text, search.table.to_csv(), "cv_results.csv")
@@ -135,7 +143,7 @@ class FitRecord(RunRecord):
             with self.quietly("recording the candidates of a search"):
                 self._write_children(search, end_time)
         self._write_models(models, is_search=search is not None)
-        self._write_files(report, weights, outline)
+        self._write_files(report, weights, facts, outline)
 
     def _data_tags(self) -> dict[str, str]:
         return self.data.tags() if self.config.log_datasets else {}
@@ -191,15 +199,6 @@ class FitRecord(RunRecord):
             return _describe.thinned(found, self.notes)
         return {}
 
-    def _write_curves(self, curves: _describe.Curves, end_time: int) -> None:
-        if curves:
-            found = [
-                Metric(_validate.safe_key(name), value, end_time, step)
-                for name, curve in curves.items()
-                for step, value in curve
-            ]
-            self.soon("writing iteration curves", functools.partial(self.run.log_batch, found))
-
     def _write_children(self, search: SearchResult, end_time: int) -> None:
         start_time = self.draft.start_time if self.draft is not None else end_time
         experiment_id = self.experiment_id()
@@ -225,11 +224,13 @@ class FitRecord(RunRecord):
             write = functools.partial(write_model, model, register)
             self.soon(f"writing the model {model.path!r}", write, model.snapshot.size_bytes)
 
-    def _write_files(self, report: _describe.Report, weights: _describe.Table | None, outline: Any) -> None:
-        tables = {f"{_describe.PREFIX}{kind}.csv": table for kind, table in report.curves.items()}
+    def _write_files(
+        self, report: _describe.Report, weights: _describe.Table | None, facts: Facts, outline: Any
+    ) -> None:
+        tables = report.tables() | facts.tables
         if weights is not None:
             tables[f"{weights.kind}.csv"] = weights
-        write_files(self, tables, _plots.pictures(report, weights), outline)
+        write_files(self, tables, _plots.pictures(report, weights) | facts.pictures, outline)
 
 
 def freeze(record: RunRecord, estimator: Any, path: str, **options: Any) -> PendingModel | None:
