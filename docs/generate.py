@@ -8,7 +8,15 @@ from pathlib import Path
 
 from fitbook import settings
 from fitbook.autolog import autolog
-from fitbook.autolog.sklearn._points import DISPLAY_METHODS, FIT_METHODS, POINTS, PREDICT_METHODS, SCORE_METHODS, Role
+from fitbook.autolog.sklearn._points import (
+    DISPLAY_METHODS,
+    FIT_METHODS,
+    POINTS,
+    PREDICT_METHODS,
+    SCORE_METHODS,
+    STEP_METHOD,
+    Role,
+)
 
 DOCS = Path(__file__).resolve().parent
 BEGIN, END = "<!-- made by docs/generate.py: edit that -->\n", "<!-- end -->\n"
@@ -19,6 +27,8 @@ HOOKED = {
     Role.SCORER: "calls of these classes' objects, which are what `make_scorer`, `get_scorer` and `check_scoring` give",
     Role.DISPLAY: ", ".join(f"`{name}`" for name in DISPLAY_METHODS),
     Role.METRIC: "what each of these functions calls once it has checked its arguments",
+    Role.FUNCTION: "what each of these functions calls once it has checked its arguments",
+    Role.STEPS: f"`{STEP_METHOD}`",
     Role.TASKS: "`__call__`",
 }
 

@@ -13,8 +13,10 @@ from fitbook.autolog._session import hook_fit
 from fitbook.autolog._tasks import hook_parallel
 from fitbook.autolog.sklearn import _links, _points
 from fitbook.autolog.sklearn._fit import begin
+from fitbook.autolog.sklearn._functions import hook_function
 from fitbook.autolog.sklearn._points import POINTS, HookPoint, Role
 from fitbook.autolog.sklearn._scoring import DisplayHook, MetricHook, ScoreHook, ScorerHook, hook_call, hook_predict
+from fitbook.autolog.sklearn._steps import hook_steps
 
 __all__ = ["POINTS", "HookPoint", "Role", "SklearnIntegration"]
 
@@ -52,6 +54,10 @@ class SklearnIntegration(Integration):
         elif point.role is Role.METRIC:
             # Every public metric checks its arguments first, and reaches the real one through this variable.
             self.patches.cell(target, "func", lambda metric: hook_call(metric, MetricHook(self, metric)))
+        elif point.role is Role.FUNCTION:
+            self.patches.cell(target, "func", lambda function: hook_function(function, self))
+        elif point.role is Role.STEPS:
+            self.patches.method(target, _points.STEP_METHOD, hook_steps)
         elif point.role is Role.SCORER:
             self.patches.method(target, "__call__", lambda scorer: hook_call(scorer, ScorerHook(self, scorer)))
         elif point.role is Role.DISPLAY:

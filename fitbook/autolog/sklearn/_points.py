@@ -13,6 +13,8 @@ class Role(Enum):
     METRIC = "its value is recorded with the run of the model whose predictions it was given"
     SCORER = "its value is recorded with the run of the model that it was given"
     DISPLAY = "what it shows is recorded with the run of the model, or of the one whose predictions it was given"
+    FUNCTION = "each call is a run; what is fitted inside is part of it"
+    STEPS = "the features that it takes one by one, and their scores, are recorded with its fit"
     TASKS = "tasks know, in whatever thread or process, which fit and which run they work for"
 
 
@@ -108,11 +110,24 @@ DISPLAYS = (
     "RocCurveDisplay",
 )
 
+CROSS_VALIDATION = (
+    "cross_val_predict",
+    "cross_val_score",
+    "cross_validate",
+    "learning_curve",
+    "permutation_test_score",
+    "validation_curve",
+)
+STEP_METHOD = "_get_best_new_feature_score"
+
 POINTS = (
     HookPoint("sklearn.base", "BaseEstimator", Role.ESTIMATORS),
     *(HookPoint("sklearn.metrics", name, Role.METRIC) for name in METRICS),
     *(HookPoint("sklearn.metrics._scorer", name, Role.SCORER) for name in SCORERS),
     *(HookPoint("sklearn.metrics", name, Role.DISPLAY) for name in DISPLAYS),
     HookPoint("sklearn.calibration", "CalibrationDisplay", Role.DISPLAY),
+    *(HookPoint("sklearn.model_selection", name, Role.FUNCTION) for name in CROSS_VALIDATION),
+    HookPoint("sklearn.inspection", "permutation_importance", Role.FUNCTION),
+    HookPoint("sklearn.feature_selection", "SequentialFeatureSelector", Role.STEPS),
     HookPoint("joblib.parallel", "Parallel", Role.TASKS),
 )

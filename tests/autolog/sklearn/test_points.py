@@ -46,9 +46,11 @@ def test_every_hook_point_exists_and_is_hooked(point: HookPoint) -> None:
         pytest.fail(f"{point.path} is not in the installed scikit-learn")
 
     def hooked() -> bool:
-        if point.role is Role.METRIC:
+        if point.role in (Role.METRIC, Role.FUNCTION):
             functions = (target, getattr(target, "__wrapped__", target))
             return any(patches.is_ours(cell.cell_contents) for f in functions for cell in f.__closure__ or ())
+        if point.role is Role.STEPS:
+            return patches.is_ours(vars(target)[_points.STEP_METHOD])
         if point.role is Role.SCORER:
             return patches.is_ours(vars(target)["__call__"])
         if point.role is Role.DISPLAY:
