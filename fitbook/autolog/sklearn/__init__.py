@@ -11,8 +11,8 @@ from fitbook.autolog._guard import quietly
 from fitbook.autolog._integration import Integration
 from fitbook.autolog._session import hook_fit
 from fitbook.autolog._tasks import hook_parallel
-from fitbook.autolog.sklearn import _links, _points
-from fitbook.autolog.sklearn._fit import begin
+from fitbook.autolog.sklearn import _links, _points, _streams
+from fitbook.autolog.sklearn._fit import FitRecord, begin
 from fitbook.autolog.sklearn._functions import hook_function
 from fitbook.autolog.sklearn._points import POINTS, HookPoint, Role
 from fitbook.autolog.sklearn._scoring import DisplayHook, MetricHook, ScoreHook, ScorerHook, hook_call, hook_predict
@@ -42,8 +42,9 @@ class SklearnIntegration(Integration):
                     self._apply(point, target)
 
     def disable(self) -> None:
-        """Turn off, leave no trace, and let go of copies of predictions."""
+        """Turn off, leave no trace, end all streams, and let go of copies of predictions."""
         super().disable()
+        _streams.end_all()
         _links.forget_copies()
 
     def _apply(self, point: HookPoint, target: Any) -> None:
@@ -62,8 +63,9 @@ class SklearnIntegration(Integration):
             self.patches.method(target, "__call__", lambda scorer: hook_call(scorer, ScorerHook(self, scorer)))
         elif point.role is Role.DISPLAY:
             for name in _points.DISPLAY_METHODS:
-                make = target.__dict__[name].__func__
-                self.patches.class_method(target, name, hook_call(make, DisplayHook(self, make)))
+                make = target.__dict__.get(name)
+                if isinstance(make, classmethod):
+                    self.patches.class_method(target, name, hook_call(make.__func__, DisplayHook(self, make.__func__)))
         else:
             self.patches.method(target, "__call__", lambda original: hook_parallel(original, self))
 
@@ -77,7 +79,9 @@ class SklearnIntegration(Integration):
 
     def _hooks(self) -> Iterator[tuple[str, Callable[[Callable[..., Any]], Callable[..., Any]]]]:
         for name in _points.FIT_METHODS:
-            yield name, lambda original: hook_fit(original, functools.partial(begin, self))
+            yield name, lambda original: hook_fit(original, functools.partial(_begin_anew, self), "sklearn fit")
+        for name in _points.STREAM_METHODS:
+            yield name, lambda original: _streams.hook_partial_fit(original, self)
         for name in _points.PREDICT_METHODS:
             yield name, lambda original: hook_predict(original, self)
         for name in _points.SCORE_METHODS:
@@ -111,6 +115,11 @@ class SklearnIntegration(Integration):
         watch(base, lambda cls: not has_set_output(cls))
         if set_output is not None:
             watch(set_output, lambda cls: issubclass(cls, base))
+
+
+def _begin_anew(integration: Integration, estimator: Any, *call: Any) -> FitRecord | None:
+    _streams.fit_begins(estimator)
+    return begin(integration, estimator, *call)
 
 
 def _subclasses(cls: type) -> list[type]:

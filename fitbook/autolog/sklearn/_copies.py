@@ -141,9 +141,14 @@ def _is_block_of(part: _Part, copy: _Copy) -> bool:
     if places < 2 or part.bits < _BITS + math.log2(places):
         return False
     for column in _columns(part, copy):
-        values, (first, *others) = copy.numbers()[:, column], part.probes
-        starts = np.flatnonzero(values[first : first + places] == part.values[first, 0])
-        for row in others:
+        values, few = copy.numbers()[:, column], part.probes
+        possible = values[few[0] : few[0] + places] == part.values[few[0], 0]
+        for row in few[1:6]:  # a mask is faster than positions as long as there are many
+            if not possible.any():
+                break
+            possible &= values[row : row + places] == part.values[row, 0]
+        starts = np.flatnonzero(possible)
+        for row in few[6:]:
             if len(starts) <= 1:
                 break
             starts = starts[values[starts + row] == part.values[row, 0]]
@@ -162,8 +167,8 @@ def _is_chosen_from(part: _Part, copy: _Copy) -> bool:
     for column in _columns(part, copy):
         values = copy.values[:, column]
         if all((values == part.values[row, 0]).any() for row in part.probes[:8]):
-            known = np.unique(values)
-            return len(known) >= 0.9 * len(values) and bool(np.isin(part.values[:, 0], known).all())
+            few = values[:: -(-len(values) // _SAMPLE)]
+            return len(np.unique(few)) >= 0.9 * len(few) and bool(np.isin(part.values[:, 0], values).all())
     return False
 
 

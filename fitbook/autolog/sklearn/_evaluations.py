@@ -15,6 +15,7 @@ from fitbook._log import logger
 from fitbook.autolog._guard import quietly, say, suppressed
 from fitbook.autolog.sklearn._copies import as_array
 from fitbook.autolog.sklearn._fingerprint import UNKNOWN, digest_of
+from fitbook.autolog.sklearn._params import shown
 from fitbook.autolog.sklearn._results import Numbers, as_text, fits_a_file, frozen
 from fitbook.entities import Metric
 from fitbook.errors import NotFound, StoreBusy, StoreUnavailable
@@ -135,7 +136,9 @@ class Evaluation:
 
     def _explain(self, taken: str, options: Mapping[str, Any]) -> None:
         """Note the options of a call that had any: by them, ``f1_score`` and ``f1_score-2`` can be told apart."""
-        plain = [f"{key}={_shown(value)}" for key, value in options.items() if value is None or _is_plain(value)]
+        plain = [
+            f"{key}={shown(key, value)[:40]}" for key, value in options.items() if value is None or _is_plain(value)
+        ]
         if not plain:
             return
         run = self.run
@@ -223,8 +226,3 @@ def _array_digest(array: Any) -> str | None:
     cells = array.ravel()[:: -(-array.size // _MAX_HASHED_STRINGS) or 1].tolist()
     strings = [str.__str__(cell) for cell in cells if isinstance(cell, str)]
     return f"{array.shape} {digest_of(strings)}" if len(strings) == len(cells) else None
-
-
-def _shown(value: object) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 40 else f"{shown[:40]}…"
