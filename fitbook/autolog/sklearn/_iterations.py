@@ -86,7 +86,7 @@ def iteration_curves(estimator: object, X: Any, y: Any, *, deadline: float, note
         For each metric its steps and values; a value for the whole fit is at the step 0.
     """
     model, before = unwrap(estimator)
-    names, fitted, found = sklearn_bases(type(model)), _stored(model), Curves()
+    names, fitted, found = sklearn_bases(type(model)), stored(model), Curves()
     for name, (metric, first) in (_LISTS | _lists_of(names)).items():
         values = _numbers(fitted.get(name))
         if values:
@@ -121,12 +121,13 @@ def thinned(found: Mapping[str, list[tuple[int, float]]], notes: list[str]) -> C
     return result
 
 
-def _stored(model: object) -> Mapping[str, Any]:
+def stored(model: object) -> Mapping[str, Any]:
+    """The attributes of an estimator as they are stored; no code of the user's runs for it."""
     try:
-        stored: Mapping[str, Any] = object.__getattribute__(model, "__dict__")
+        found: Mapping[str, Any] = object.__getattribute__(model, "__dict__")
     except AttributeError:  # a class with slots only
         return {}
-    return stored
+    return found
 
 
 def _numbers(values: Any) -> list[float]:
