@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 PROBE_ROWS = 10
 MIN_ROWS = 200
+_MAX_GROWTH = 8
 _NO_PROBE_ROWS = 300
 _SHARE_OF_FIT = 0.06
 
@@ -169,12 +170,13 @@ def within_budget(
         # A call has a fixed part, so more rows cost less than in proportion: this never promises too much.
         cost = (now - begun) / rows + per_row
         fitting = int(0.9 * (seconds - (now - start)) / cost)
-        if fitting >= n_rows:
+        # Except for memory: what many rows need may no longer fit into the caches, so that is found out step by step.
+        if fitting >= n_rows <= _MAX_GROWTH * rows:
             return call(X), 1
         if fitting < MIN_ROWS and not tried and 2 * (now - begun) < seconds:
             tried = True  # once more: the first call of a process may have paid for starting threads
         elif fitting >= 2 * rows:
-            rows = fitting
+            rows = min(fitting, _MAX_GROWTH * rows)
         else:
             return (result, step) if rows >= MIN_ROWS and sampling else None
 
