@@ -25,7 +25,7 @@ def outline(estimator: Any) -> Any:
     Nothing is copied but references, no constructor is called, and what happens to the estimator later does not show,
     so that the diagram may be drawn on another thread. Values of secret parameters are masked.
     """
-    return _outline(estimator, 0)
+    return _outline(estimator, 0, {})
 
 
 def html(estimator: Any) -> str:
@@ -37,26 +37,28 @@ def html(estimator: Any) -> str:
     try:
         from sklearn.utils import estimator_html_repr  # noqa: PLC0415
 
-        body = str(estimator_html_repr(_outline(estimator, 0)))
+        body = str(estimator_html_repr(_outline(estimator, 0, {})))
     except Exception as error:
         body = f"<p>{_html.escape(name)} can't be drawn: {_html.escape(type(error).__name__)}</p>"
     return _PAGE.format(title=_html.escape(name), body=body)
 
 
-def _outline(value: Any, depth: int) -> Any:
+def _outline(value: Any, depth: int, made: dict[int, Any]) -> Any:
     cls = type(value)
     if depth > 20:
         return value
     if cls in (list, tuple) and len(value) <= 1_000:
-        return cls(_outline(v, depth + 1) for v in value)
+        return cls(_outline(v, depth + 1, made) for v in value)
     if cls is dict and len(value) <= 1_000:
-        return {k: _masked(k, v, depth) for k, v in value.items()}
+        return {k: _masked(k, v, depth, made) for k, v in value.items()}
     if not (hasattr(cls, "get_params") and hasattr(cls, "fit") and hasattr(value, "__dict__")):
         return value
-    hollow = object.__new__(cls)
+    if id(value) in made:  # estimators may refer to each other
+        return made[id(value)]
+    hollow = made[id(value)] = object.__new__(cls)
     for name, attribute in value.__dict__.items():
         if not name.startswith("_") and not name.endswith("_"):  # what is learnt ends in "_" by convention
-            hollow.__dict__[name] = _masked(name, attribute, depth)
+            hollow.__dict__[name] = _masked(name, attribute, depth, made)
     if cls.__init__ is object.__init__:
         # The diagram asks for its signature. That of a builtin is parsed as text, and in Python 3.11 an ``ast.parse`` on
         # this thread makes one that the user's is in the middle of fail.
@@ -64,8 +66,8 @@ def _outline(value: Any, depth: int) -> Any:
     return hollow
 
 
-def _masked(name: object, value: Any, depth: int) -> Any:
-    return MASK if isinstance(name, str) and is_secret(name, value) else _outline(value, depth + 1)
+def _masked(name: object, value: Any, depth: int, made: dict[int, Any]) -> Any:
+    return MASK if isinstance(name, str) and is_secret(name, value) else _outline(value, depth + 1, made)
 
 
 def _without_parameters() -> None:

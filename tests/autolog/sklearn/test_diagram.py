@@ -81,3 +81,12 @@ def test_drawing_parses_no_code(monkeypatch):
     assert "WithoutConstructor" in page
     assert "can&#x27;t be drawn" not in page
     assert parsed == []
+
+
+def test_estimators_that_refer_to_each_other_are_each_outlined_once():
+    family = [Secretive() for _ in range(18)]
+    for one in family:
+        one.fail = family
+    hollow = outline(family[0])
+    assert {id(one) for one in hollow.fail} == {id(one) for one in hollow.fail[1].fail}
+    assert hollow.fail[0] is hollow

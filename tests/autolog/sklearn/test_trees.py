@@ -30,3 +30,15 @@ def test_neighbour_trees_are_left_as_the_fit_made_them(data: Any, around: Any, a
         assert (pickle.dumps(model) == before) == (algorithm == "brute")
     assert pickle.dumps(model) == before
     assert (model.predict(data[0]) == predicted).all()
+
+
+def test_estimators_that_refer_to_each_other_are_each_looked_into_once(data: Any) -> None:
+    # scikit-learn's own test estimators keep a list of all their clones, in each of them.
+    model = KNeighborsClassifier(algorithm="kd_tree").fit(*data)
+    family = [KNeighborsClassifier() for _ in range(18)]
+    for one in [*family, model]:
+        one.registry = [*family, model]
+    before = pickle.dumps(model._tree)
+    with uncounted(make_pipeline(family[0])):  # 18 to the power of 12 steps, if each were looked into again
+        model.predict(data[0])
+    assert pickle.dumps(model._tree) == before
