@@ -28,8 +28,10 @@ class HookPoint:
 
 
 FIT_METHODS = ("fit", "fit_predict", "fit_transform")
+STREAM_METHODS = ("partial_fit",)
 PREDICT_METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
 SCORE_METHODS = ("score",)
+METHODS = (*FIT_METHODS, *STREAM_METHODS, *PREDICT_METHODS, *SCORE_METHODS)
 DISPLAY_METHODS = ("from_estimator", "from_predictions")
 
 METRICS = (
