@@ -10,10 +10,8 @@ from fitbook import settings
 from fitbook.autolog import autolog
 from fitbook.autolog.sklearn._points import (
     DISPLAY_METHODS,
-    FIT_METHODS,
+    METHODS,
     POINTS,
-    PREDICT_METHODS,
-    SCORE_METHODS,
     STEP_METHOD,
     Role,
 )
@@ -21,14 +19,15 @@ from fitbook.autolog.sklearn._points import (
 DOCS = Path(__file__).resolve().parent
 BEGIN, END = "<!-- made by docs/generate.py: edit that -->\n", "<!-- end -->\n"
 
-METHODS = ", ".join(f"`{name}`" for name in (*FIT_METHODS, *PREDICT_METHODS, *SCORE_METHODS))
+ESTIMATOR_METHODS = ", ".join(f"`{name}`" for name in METHODS)
 HOOKED = {
-    Role.ESTIMATORS: f"{METHODS} of this class and of its subclasses",
+    Role.ESTIMATORS: f"{ESTIMATOR_METHODS} of this class and of its subclasses",
     Role.SCORER: "calls of these classes' objects, which are what `make_scorer`, `get_scorer` and `check_scoring` give",
     Role.DISPLAY: ", ".join(f"`{name}`" for name in DISPLAY_METHODS),
     Role.METRIC: "what each of these functions calls once it has checked its arguments",
     Role.FUNCTION: "what each of these functions calls once it has checked its arguments",
     Role.STEPS: f"`{STEP_METHOD}`",
+    Role.OUTPUT: "these functions",
     Role.TASKS: "`__call__`",
 }
 

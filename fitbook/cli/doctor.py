@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import os
 import platform
 import sqlite3
@@ -20,7 +20,7 @@ from fitbook import settings
 from fitbook._version import __version__
 from fitbook.autolog._patch import Patches
 from fitbook.autolog._switch import INTEGRATIONS
-from fitbook.autolog.sklearn._points import FIT_METHODS, POINTS, PREDICT_METHODS, SCORE_METHODS, Role
+from fitbook.autolog.sklearn._points import METHODS, POINTS, Role
 from fitbook.cli._common import chosen_uri, json_option, store_option
 from fitbook.cli._output import emit_json, printable, size
 from fitbook.entities import RunStatus
@@ -197,6 +197,8 @@ def _sklearn_hooks() -> list[Finding]:
     hooked: dict[Role, list[str]] = defaultdict(list)
     missing, closed = [], []
     for point in POINTS:
+        if importlib.util.find_spec(point.module.partition(".")[0]) is None:
+            continue  # a booster that is not here
         target = getattr(importlib.import_module(point.module), point.path, None)
         if target is None:
             missing.append(point.path)
@@ -205,12 +207,12 @@ def _sklearn_hooks() -> list[Finding]:
         else:
             hooked[point.role].append(f"{point.module}.{point.path}")
     estimators = [cls for _, cls in all_estimators() if hasattr(cls, "fit")]
-    methods = ", ".join((*FIT_METHODS, *PREDICT_METHODS, *SCORE_METHODS))
+    methods = ", ".join(METHODS)
     found = [
         Finding("estimator classes", f"{len(estimators)} of scikit-learn's, and those of your own"),
         Finding("methods", methods),
         Finding("metric functions", f"{len(hooked[Role.METRIC])} of sklearn.metrics"),
-        Finding("worker threads", ", ".join(hooked[Role.THREADS]) or "none", problem=not hooked[Role.THREADS]),
+        Finding("worker threads", ", ".join(hooked[Role.TASKS]) or "none", problem=not hooked[Role.TASKS]),
     ]
     if missing:
         found.append(Finding("not in this version", ", ".join(missing)))

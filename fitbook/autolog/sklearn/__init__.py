@@ -12,6 +12,7 @@ from fitbook.autolog._integration import Integration
 from fitbook.autolog._session import hook_fit
 from fitbook.autolog._tasks import hook_parallel
 from fitbook.autolog.sklearn import _links, _points, _streams
+from fitbook.autolog.sklearn._boosters import hook_output
 from fitbook.autolog.sklearn._fit import FitRecord, begin
 from fitbook.autolog.sklearn._functions import hook_function
 from fitbook.autolog.sklearn._points import POINTS, HookPoint, Role
@@ -66,6 +67,9 @@ class SklearnIntegration(Integration):
                 make = target.__dict__.get(name)
                 if isinstance(make, classmethod):
                     self.patches.class_method(target, name, hook_call(make.__func__, DisplayHook(self, make.__func__)))
+        elif point.role is Role.OUTPUT:
+            module: Any = sys.modules[point.module]
+            self.patches.method(module, point.path, hook_output)
         else:
             self.patches.method(target, "__call__", lambda original: hook_parallel(original, self))
 

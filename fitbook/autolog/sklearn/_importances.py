@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fitbook.autolog.sklearn._boosters import importance_kinds
 from fitbook.autolog.sklearn._kinds import unwrap
 from fitbook.autolog.sklearn._known import unknown_part
 from fitbook.autolog.sklearn._lazy import Lazy
@@ -33,8 +34,8 @@ def importances(estimator: Any, feature_names: Sequence[str] | None = None) -> T
     -------
     Table or None
         ``kind`` is ``"feature_importances"`` (columns ``feature``, ``importance``) or ``"coefficients"`` (``feature``
-        and ``coefficient``, or one column for each class or output), the weightiest feature first. None if the model
-        has neither.
+        and ``coefficient``, or one column for each class or output), the weightiest feature first; a booster adds
+        columns for the other measures that it has. None if the model has neither.
     """
     model, pipelines = unwrap(estimator)
     known = unknown_part(estimator) is None
@@ -51,15 +52,19 @@ def importances(estimator: Any, feature_names: Sequence[str] | None = None) -> T
             return None
         rows = matrix.reshape(-1, matrix.shape[-1])
         names = column_names(model, pipelines, feature_names, rows.shape[1], known=known)
-        return _table(kind, rows[:_MAX_CLASSES], names, _headers(model, kind, len(rows)))
+        more = importance_kinds(model) if known and kind == "feature_importances" else {}
+        return _table(kind, rows[:_MAX_CLASSES], names, _headers(model, kind, len(rows)), more)
     return None
 
 
-def _table(kind: str, rows: NDArray[Any], names: Sequence[str], headers: list[str]) -> Table:
+def _table(
+    kind: str, rows: NDArray[Any], names: Sequence[str], headers: list[str], more: Mapping[str, Sequence[float]]
+) -> Table:
     weight = np.abs(rows).mean(axis=0)
     order = np.argsort(-weight, kind="stable")
     columns: dict[str, Sequence[Any]] = {"feature": [names[i] for i in order]}
     columns |= {header: row[order] for header, row in zip(headers, rows, strict=False)}
+    columns |= {header: [row[i] for i in order] for header, row in more.items() if len(row) == len(order)}
     return Table(columns, kind=kind)
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from fitbook.autolog.sklearn._boosters import evaluations
 from fitbook.autolog.sklearn._kinds import estimator_type, sklearn_bases, unwrap
 from fitbook.autolog.sklearn._known import unknown_part
 from fitbook.autolog.sklearn._lazy import Lazy
@@ -97,6 +98,7 @@ def iteration_curves(estimator: object, X: Any, y: Any, *, deadline: float, note
         if values and metric not in found:
             found[metric] = [(0, max(values))]
     _correct(names, fitted, found)
+    found |= evaluations(model)
     if _has_stages(model) and X is not None and y is not None and unknown_part(estimator) is None:
         try:
             with uncounted(estimator), np.errstate(all="ignore"):

@@ -12,6 +12,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 from fitbook.autolog._guard import package_of
+from fitbook.autolog.sklearn._boosters import prints_when_predicting
 
 LIBRARIES = frozenset({"sklearn", "xgboost", "lightgbm", "catboost", "imblearn"})
 
@@ -20,6 +21,8 @@ LIBRARIES = frozenset({"sklearn", "xgboost", "lightgbm", "catboost", "imblearn"}
 _HARMLESS = LIBRARIES | {"builtins", "numpy", "scipy", "pandas", "polars", "pyarrow", "joblib", "threadpoolctl"}
 _HARMLESS |= {"collections", "datetime", "decimal", "fractions", "functools", "numbers", "operator", "math", "pathlib"}
 _HARMLESS |= {"re", "uuid", "zoneinfo", "array", "random", "types", "copyreg", "enum", "itertools", "string", "_thread"}
+
+_HARMLESS |= {"_catboost", "ctypes"}  # where a booster keeps its trees
 
 _OPAQUE = frozenset({"pandas", "polars", "pyarrow"})  # tables: large inside, and all data
 
@@ -39,6 +42,7 @@ _FIT_ONLY = frozenset(
         "verbose",
     }
     | {"refit", "param_grid", "param_distributions", "error_score", "monitor", "_skl_callbacks", "_callbacks"}
+    | {"eval_metric"}
 )
 
 # Classes of scikit-learn's that draw when they predict or transform, and the parameter that makes them.
@@ -106,6 +110,8 @@ def _look(value: Any, seen: dict[int, Any], depth: int) -> str | None:
         return _look_all(value.ravel().tolist(), seen, depth + 1)
     if cls.__name__ in _DRAWS and cls.__module__.startswith("sklearn.") and _draws(value):
         return f"{cls.__name__}, which draws random numbers when it predicts"
+    if prints_when_predicting(value):
+        return f"{cls.__name__}, which prints what it does when it predicts"
     if cls.__module__ == "sklearn.tree._classes":
         return None  # numbers and arrays; a forest has hundreds
     if home not in _OPAQUE and hasattr(value, "__dict__"):

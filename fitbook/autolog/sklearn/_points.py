@@ -1,4 +1,4 @@
-"""Every place in scikit-learn (and joblib) that is hooked: a table that applies, undoes, documents and tests itself."""
+"""Every place in scikit-learn, joblib and boosters that is hooked: a table that applies, undoes, documents, tests itself."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ class Role(Enum):
     DISPLAY = "what it shows is recorded with the run of the model, or of the one whose predictions it was given"
     FUNCTION = "each call is a run; what is fitted inside is part of it"
     STEPS = "the features that it takes one by one, and their scores, are recorded with its fit"
+    OUTPUT = "what it prints of predictions that fitbook makes on its own is not to be seen"
     TASKS = "tasks know, in whatever thread or process, which fit and which run they work for"
 
 
@@ -27,7 +28,7 @@ class HookPoint:
     role: Role
 
 
-FIT_METHODS = ("fit", "fit_predict", "fit_transform")
+FIT_METHODS = ("fit", "fit_predict", "fit_transform", "fit_resample")
 STREAM_METHODS = ("partial_fit",)
 PREDICT_METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
 SCORE_METHODS = ("score",)
@@ -131,5 +132,8 @@ POINTS = (
     *(HookPoint("sklearn.model_selection", name, Role.FUNCTION) for name in CROSS_VALIDATION),
     HookPoint("sklearn.inspection", "permutation_importance", Role.FUNCTION),
     HookPoint("sklearn.feature_selection", "SequentialFeatureSelector", Role.STEPS),
+    # XGBoost's, LightGBM's and imbalanced-learn's estimators are scikit-learn's BaseEstimators.
+    HookPoint("catboost.core", "_CatBoostBase", Role.ESTIMATORS),
+    *(HookPoint("lightgbm.basic", name, Role.OUTPUT) for name in ("_log_info", "_log_warning", "_log_native")),
     HookPoint("joblib.parallel", "Parallel", Role.TASKS),
 )

@@ -39,11 +39,12 @@ NOT_HOOKED = {
 @pytest.mark.parametrize("point", POINTS, ids=lambda point: f"{point.module}.{point.path}")
 def test_every_hook_point_exists_and_is_hooked(point: HookPoint) -> None:
     patches = INTEGRATIONS["sklearn"].patches
-    target = getattr(importlib.import_module(point.module), point.path, None)
+    module = importlib.import_module(point.module)
+    target = getattr(module, point.path, None)
     if target is None:
         if NEWER.get(point.path, "") > sklearn.__version__:
             return
-        pytest.fail(f"{point.path} is not in the installed scikit-learn")
+        pytest.fail(f"{point.module}.{point.path} is not in the installed version")
 
     def hooked() -> bool:
         if point.role in (Role.METRIC, Role.FUNCTION):
@@ -55,6 +56,8 @@ def test_every_hook_point_exists_and_is_hooked(point: HookPoint) -> None:
             return patches.is_ours(vars(target)["__call__"])
         if point.role is Role.DISPLAY:
             return all(patches.is_ours(vars(target)[name]) for name in _points.DISPLAY_METHODS)
+        if point.role is Role.OUTPUT:
+            return patches.is_ours(vars(module)[point.path])
         if point.role is Role.TASKS:
             return patches.is_ours(vars(target)["__call__"])
         return patches.is_ours(vars(target).get("__init_subclass__"))
@@ -76,10 +79,9 @@ def test_every_public_score_is_hooked_or_has_a_reason_not_to_be() -> None:
 def test_every_estimator_s_methods_are_hooked() -> None:
     fitbook.autolog()
     patches = INTEGRATIONS["sklearn"].patches
-    names = (*_points.FIT_METHODS, *_points.PREDICT_METHODS, *_points.SCORE_METHODS)
     unhooked = []
     for name, cls in all_estimators():
-        for method in names:
+        for method in _points.METHODS:
             owner = next((c for c in cls.__mro__ if method in vars(c)), None)
             is_method = owner is not None and not isinstance(
                 vars(owner)[method], property
