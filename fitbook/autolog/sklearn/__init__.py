@@ -83,7 +83,7 @@ class SklearnIntegration(Integration):
 
     def _hooks(self) -> Iterator[tuple[str, Callable[[Callable[..., Any]], Callable[..., Any]]]]:
         for name in _points.FIT_METHODS:
-            yield name, lambda original: hook_fit(original, functools.partial(_begin_anew, self), "sklearn fit")
+            yield name, lambda original: hook_fit(original, functools.partial(_begin_anew, self))
         for name in _points.STREAM_METHODS:
             yield name, lambda original: _streams.hook_partial_fit(original, self)
         for name in _points.PREDICT_METHODS:
