@@ -53,7 +53,7 @@ class _Recording:
             sent.reset(on)
             if sender.pid != os.getpid():
                 # Whoever gets the result may end this process at any moment.
-                writer.flush()
+                writer.flush(ends=True)
 
 
 @functools.lru_cache(maxsize=8)

@@ -31,8 +31,7 @@ class Writer:
     _ends: float | None
 
     def __init__(self) -> None:
-        # Called whenever somebody waits for everything: who holds jobs back puts them now, and with True, for this
-        # process ends, also those that it would go on to hold back.
+        # Called by `flush` with its ``ends``: who holds jobs back puts what is due, or all.
         self.feeds: list[Callable[[bool], None]] = []
         self._reset()
         self._finishes_early = False
@@ -64,11 +63,15 @@ class Writer:
             self._fits -= 1
             self._last_fit = time.monotonic()
 
-    def flush(self, timeout: float | None = None) -> bool:
-        """Wait until everything put so far is done; False if ``timeout`` seconds were not enough."""
+    def flush(self, timeout: float | None = None, *, ends: bool = False) -> bool:
+        """Wait until everything put so far is done; False if ``timeout`` seconds were not enough.
+
+        With ``ends``, this process may end now, so nothing is held back for later.
+        """
         if self._worker == threading.get_ident():
             return True  # a job that reads the record can't wait for itself
-        self._feed(ends=False)
+        for feed in self.feeds:
+            feed(ends)
         if not self._unfinished:
             return True
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -91,8 +94,7 @@ class Writer:
         """Flush in what `atexit` calls; all calls together wait ``FITBOOK_EXIT_TIMEOUT`` seconds at most."""
         if self._ends is None:
             self._ends = time.monotonic() + settings.EXIT_TIMEOUT.get()
-        self._feed(ends=True)
-        return self.flush(max(0.0, self._ends - time.monotonic()))
+        return self.flush(max(0.0, self._ends - time.monotonic()), ends=True)
 
     def _reset(self) -> None:
         self._soon: deque[tuple[Job, int]] = deque()
@@ -147,13 +149,8 @@ class Writer:
             with contextlib.suppress(RuntimeError):  # it is the end already
                 register(self._finish_early)
 
-    def _feed(self, *, ends: bool) -> None:
-        for feed in self.feeds:
-            feed(ends)
-
     def _finish_early(self) -> None:
-        self._feed(ends=True)
-        if not self.flush(settings.EXIT_TIMEOUT.get()):
+        if not self.flush(settings.EXIT_TIMEOUT.get(), ends=True):
             self._ends = time.monotonic()  # what `atexit` calls does not wait as long again
 
     def _alive(self) -> bool:
