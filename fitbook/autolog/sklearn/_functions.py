@@ -109,7 +109,7 @@ class FunctionRecord(RunRecord):
 
     def _describe_result(self, result: Any, seconds: float, end_time: int) -> None:
         facts = Facts()
-        with self.quietly(f"reading what {self.function} has found"):
+        with self.quietly("reading the results"):
             facts = _inspection.found(
                 self.function,
                 self.arguments,
