@@ -7,13 +7,14 @@ PYTHON ?= python3.13 python3.12 python3.11 python3.14 python3 python
 TEST_ARGS ?=
 TWINS ?=
 BENCH_ARGS ?=
+SUITE_ARGS ?=
 
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help demo test faults lint bench interop docs clean twins
+.PHONY: help demo test faults sklearn-suite lint bench interop docs clean twins
 
 help:  ## Say what there is.
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo  ## Fit, search, register and load models on real data; shows the record. About a minute the first time.
 	$(BIN)/python examples/quickstart.py
@@ -27,6 +28,9 @@ faults: $(VENV)/.test  ## Faults at every place, 200 kill -9, 32 racing processe
 
 twins: $(VENV)/.test  ## Run 65 scripts with and without autologging, on a full disk and with a locked store: equal output. Half an hour.
 	$(BIN)/python tests/twins/twin.py $(TWINS)
+
+sklearn-suite: $(VENV)/.test  ## scikit-learn's own tests, without and with autologging, case by case. Two hours; goes on where it was.
+	$(BIN)/python -m fitbook.testing.suite_run .sklearn-suite $(SUITE_ARGS)
 
 lint: $(VENV)/.test $(VENV)/.lint  ## Check style, types and layers.
 	$(BIN)/ruff check .
@@ -52,7 +56,7 @@ interop: $(VENV)/.test $(PEER)  ## Compare imports from the real MLflow (file st
 	$@ -m pip install --quiet --disable-pip-version-check 'mlflow==$(MLFLOW).*' $(if $(filter 2,$(MLFLOW)),'sqlalchemy<2.1')
 
 clean:  ## Remove the environment, caches and what building leaves.
-	rm -rf $(VENV) .venv-mlflow build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-mlflow build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .sklearn-suite
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt

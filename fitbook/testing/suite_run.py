@@ -32,7 +32,7 @@ _OPTIONS = ("-q", "-p", "no:cacheprovider", "-c", os.devnull, "--disable-pytest-
 
 @dataclass(slots=True)
 class Comparison:
-    """What running some files of tests without and with autologging came to."""
+    """What running some tests without and with autologging came to."""
 
     cases: int = 0
     outcomes: list[Difference] = field(default_factory=list)
@@ -66,19 +66,19 @@ class Comparison:
         )
 
 
-def files_of(package: str = "sklearn") -> list[str]:
-    """Name every file of tests that a package ships, from the folder that the package is in."""
+def folders_of(package: str = "sklearn") -> list[str]:
+    """Name every folder of tests that a package ships, from the folder that the package is in."""
     root = _root(package)
-    return sorted(str(file.relative_to(root)) for file in (root / package).rglob("tests/test_*.py"))
+    return sorted({str(file.parent.relative_to(root)) for file in (root / package).rglob("tests/test_*.py")})
 
 
-def start(file: str, mode: str, folder: Path, *options: str) -> subprocess.Popen[bytes]:
-    """Begin to run one file of tests; results are ``folder/mode/<file>.xml`` and ``.json`` when it has ended.
+def start(tests: str, mode: str, folder: Path, *options: str) -> subprocess.Popen[bytes]:
+    """Begin to run tests; results are ``folder/mode/<tests>.xml`` and ``.json`` when it has ended.
 
     Parameters
     ----------
-    file : str
-        As `files_of` names it; options may name more of them.
+    tests : str
+        A folder or file, named as `folders_of` does; options may name more of them.
     mode : {"off", "full"}
     folder : Path
     *options : str
@@ -87,15 +87,15 @@ def start(file: str, mode: str, folder: Path, *options: str) -> subprocess.Popen
     into, here = folder / mode, folder / f"{mode}-cwd"
     into.mkdir(parents=True, exist_ok=True)
     here.mkdir(exist_ok=True)
-    package = file.partition("/")[0]
+    package = tests.partition("/")[0]
     root = _root(package)
-    results = into / file.replace("/", ".")
+    results = into / tests.replace("/", ".")
     command = [sys.executable, "-m", "pytest", *_OPTIONS, f"--rootdir={root}", "-p", "fitbook.testing.sklearn_suite"]
     command += [f"--fitbook={mode}", f"--fitbook-summary={results}.json", f"--junitxml={results}.xml"]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("FITBOOK_", "PYTEST_", "MLFLOW_"))}
     with Path(f"{results}.log").open("wb") as log:
         return subprocess.Popen(
-            [*command, *(str(root / o) if o.startswith(f"{package}/") else o for o in (file, *options))],
+            [*command, *(str(root / o) if o.startswith(f"{package}/") else o for o in (tests, *options))],
             cwd=here,
             env=environment | _ENVIRONMENT,
             stdin=subprocess.DEVNULL,
@@ -104,10 +104,10 @@ def start(file: str, mode: str, folder: Path, *options: str) -> subprocess.Popen
         )
 
 
-def compare(folder: Path, files: Iterable[str]) -> Comparison:
-    """Put the results of both modes side by side; files that one mode has no results of are left out."""
+def compare(folder: Path, parts: Iterable[str]) -> Comparison:
+    """Put the results of both modes side by side; parts that one mode has no results of are left out."""
     found = Comparison()
-    for name in (file.replace("/", ".") for file in files):
+    for name in (tests.replace("/", ".") for tests in parts):
         results = [folder / mode / name for mode in MODES]
         if not all(Path(f"{result}{kind}").exists() for result in results for kind in (".xml", ".json")):
             continue
@@ -145,16 +145,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run and compare; the exit code is 0 if nothing differs, else 1."""
     parser = argparse.ArgumentParser(prog="python -m fitbook.testing.suite_run", description=__doc__)
     parser.add_argument("folder", type=Path, help="Where results go; those that are there already are not made again.")
-    parser.add_argument("files", nargs="*", help="Files of tests, as sklearn/tests/test_base.py; all if none is given.")
+    parser.add_argument("tests", nargs="*", help="Such as sklearn/tests/test_base.py; all if none is given.")
     parser.add_argument("--compare", action="store_true", help="Run nothing; compare what is there.")
     given = parser.parse_args(arguments)
-    folder, files = given.folder.resolve(), given.files or files_of()
-    for number, file in enumerate([] if given.compare else files, 1):
-        print(f"[{number} of {len(files)}] {file}", flush=True)  # noqa: T201
-        missing = [mode for mode in MODES if not (folder / mode / f"{file.replace('/', '.')}.json").exists()]
-        for process in [start(file, mode, folder) for mode in missing]:  # side by side
+    folder, parts = given.folder.resolve(), given.tests or folders_of()
+    for number, tests in enumerate([] if given.compare else parts, 1):
+        print(f"[{number} of {len(parts)}] {tests}", flush=True)  # noqa: T201
+        missing = [mode for mode in MODES if not (folder / mode / f"{tests.replace('/', '.')}.json").exists()]
+        for process in [start(tests, mode, folder) for mode in missing]:  # side by side
             process.wait()
-    result = compare(folder, files)
+    result = compare(folder, parts)
     print(result)  # noqa: T201
     return 0 if result.is_equal else 1
 

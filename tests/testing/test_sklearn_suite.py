@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fitbook.testing.suite_run import MODES, Comparison, compare, files_of, main, start
+from fitbook.testing.suite_run import MODES, Comparison, compare, folders_of, main, start
 
 # What fitbook could do to somebody's suite. Each of these tests does it when autologging is on.
 _SHOP = """
@@ -21,7 +21,7 @@ from sklearn.metrics import accuracy_score
 
 from fitbook._log import FitbookWarning
 from fitbook.autolog._guard import inside, quietly
-from fitbook.autolog._session import hook_fit
+from fitbook.autolog._session import FitHook, hook_fit
 from fitbook.tracking._writer import writer
 
 X, y = np.arange(20.0).reshape(10, 2), np.arange(10) % 2
@@ -93,7 +93,7 @@ def test_stacks(on):
             return self
 
     if on:
-        Stacked.fit = hook_fit(Stacked.fit, lambda *_: None)
+        Stacked.fit = hook_fit(Stacked.fit, FitHook(lambda *_: None))
     globals()["kept"] = Stacked
 """
 
@@ -110,16 +110,16 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "results"
 
 
-def run(folder: Path, files: list[str], *options: str) -> Comparison:
-    """Run files of tests in both modes side by side, each in one process."""
-    for process in [start(files[0], mode, folder, *files[1:], *options) for mode in MODES]:
+def run(folder: Path, parts: list[str], *options: str) -> Comparison:
+    """Run tests in both modes side by side, each in one process."""
+    for process in [start(parts[0], mode, folder, *parts[1:], *options) for mode in MODES]:
         process.wait()
-    return compare(folder, files)
+    return compare(folder, parts)
 
 
 def test_what_fitbook_does_to_a_suite_is_seen(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert files_of("shop") == ["shop/tests/test_shop.py"]
-    found = run(shop, files_of("shop"))
+    assert folders_of("shop") == ["shop/tests"]
+    found = run(shop, folders_of("shop"))
     case = "shop/tests/test_shop.py::{}".format
     assert [str(one) for one in found.outcomes] == [
         "shop.tests.test_shop::test_fails: passed -> failed",
@@ -142,13 +142,55 @@ def test_what_fitbook_does_to_a_suite_is_seen(shop: Path, capsys: pytest.Capture
     assert found.cases == 14
     assert not found.is_equal
 
-    assert main([str(shop), *files_of("shop"), "--compare"]) == 1
+    assert main([str(shop), *folders_of("shop"), "--compare"]) == 1
     told = capsys.readouterr().out
     assert "\noutcomes changed: 2\nerrors swallowed: 2\n" in told
     assert "\nruns recorded: 1 FINISHED\n" in told
 
 
 def test_a_sample_is_spread_over_each_file(shop: Path) -> None:
-    found = run(shop, files_of("shop"), "--fitbook-sample=5")
+    found = run(shop, folders_of("shop"), "--fitbook-sample=5")
     assert found.cases == 5
     assert [one.case for one in found.outcomes] == ["shop.tests.test_shop::test_is_skipped"]
+
+
+# Quick ones from every corner; each is in all versions of scikit-learn that fitbook supports.
+SHARE = [
+    "sklearn/tests/test_pipeline.py",
+    "sklearn/tests/test_base.py",
+    "sklearn/tests/test_calibration.py",
+    "sklearn/tests/test_common.py",
+    "sklearn/tests/test_multiclass.py",
+    "sklearn/tests/test_multioutput.py",
+    "sklearn/tests/test_naive_bayes.py",
+    "sklearn/tests/test_metaestimators_metadata_routing.py",
+    "sklearn/model_selection/tests/test_search.py",
+    "sklearn/model_selection/tests/test_validation.py",
+    "sklearn/metrics/tests/test_classification.py",
+    "sklearn/metrics/tests/test_score_objects.py",
+    "sklearn/ensemble/tests/test_bagging.py",
+    "sklearn/ensemble/tests/test_stacking.py",
+    "sklearn/ensemble/tests/test_voting.py",
+    "sklearn/linear_model/tests/test_logistic.py",
+    "sklearn/linear_model/tests/test_ransac.py",
+    "sklearn/feature_selection/tests/test_rfe.py",
+    "sklearn/inspection/tests/test_permutation_importance.py",
+    "sklearn/cluster/tests/test_k_means.py",
+    "sklearn/compose/tests/test_column_transformer.py",
+    "sklearn/compose/tests/test_target.py",
+    "sklearn/decomposition/tests/test_pca.py",
+    "sklearn/mixture/tests/test_gaussian_mixture.py",
+    "sklearn/neighbors/tests/test_neighbors.py",
+    "sklearn/neural_network/tests/test_mlp.py",
+    "sklearn/svm/tests/test_svm.py",
+    "sklearn/tree/tests/test_tree.py",
+    "sklearn/utils/tests/test_validation.py",
+]
+
+
+def test_a_share_of_scikit_learn_s_suite_ends_the_same(tmp_path: Path) -> None:
+    found = run(tmp_path, SHARE, "--fitbook-sample=15")
+    assert found.is_equal, str(found)
+    assert found.cases > 300
+    assert found.runs["FINISHED"] > 100
+    assert found.warned == []
