@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import operator
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from typing import Any, Protocol
 
 from fitbook.autolog._guard import RECORDED, inside, quietly
+from fitbook.autolog._portable import function_if_loaded
 from fitbook.tracking._writer import writer
 
 
@@ -29,26 +31,50 @@ Begin = Callable[[Any, str, Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 
 class Hook:
-    """What a hooked function calls first; as a copy in another process, nothing at all.
+    """What a hooked function calls first; as a copy in a process without fitbook, nothing at all.
 
     A class of a script or notebook is pickled with all its methods (cloudpickle, so every joblib worker process), what
-    they refer to included. There a hook turns into ``False``, so such a copy needs no fitbook, and does what it did
-    before it was hooked. For that, hooked functions must refer to nothing of fitbook's but their hook.
+    they refer to included. A hook then loads as the one that has its name where autologging is on, or else as
+    ``False``, so such a copy needs no fitbook, and does what it did before it was hooked. For that, hooked functions must
+    refer to nothing of fitbook's but their hook.
     """
 
     __slots__ = ()
+    name = ""
 
-    def __reduce__(self) -> tuple[type, tuple[()]]:
-        return bool, ()
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_NAMED, (self.name,)) if self.name else (bool, ())
+
+
+# Hooks by name.
+_named: dict[str, Hook] = {}
+
+
+def named_hook(name: str) -> Hook | bool:
+    """Find the hook that a pickled one is to be here."""
+    return _named.get(name, False)
+
+
+_NAMED = function_if_loaded("fitbook.autolog._session", "named_hook", operator.not_)
 
 
 class FitHook(Hook):
-    """Decides about each call of a fitting method whether it is recorded."""
+    """Decides about each call of a fitting method whether it is recorded.
 
-    __slots__ = ("_begin",)
+    Parameters
+    ----------
+    begin : callable
+        Opens the record, given estimator, method name, method, args and kwargs; None if this fit is not to be recorded.
+    name : str, optional
+        By which a pickled one is found again.
+    """
 
-    def __init__(self, begin: Begin) -> None:
-        self._begin = begin
+    __slots__ = ("_begin", "name")
+
+    def __init__(self, begin: Begin, name: str = "") -> None:
+        self._begin, self.name = begin, name
+        if name:
+            _named[name] = self
 
     def begin(
         self, estimator: Any, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -103,17 +129,11 @@ class Session:
             recording.reset(self._before)
 
 
-def hook_fit(original: Callable[..., Any], begin: Begin) -> Callable[..., Any]:
+def hook_fit(original: Callable[..., Any], hook: FitHook) -> Callable[..., Any]:
     """Wrap a fitting method so that its outermost call is recorded.
 
-    Parameters
-    ----------
-    original : function
-        The method; what it returns or raises reaches the caller untouched.
-    begin : callable
-        Opens the record, given estimator, method name, method, args and kwargs; None if this fit is not to be recorded.
+    What the method returns or raises reaches the caller untouched.
     """
-    hook = FitHook(begin)
 
     @functools.wraps(original)
     def fit(self: Any, *args: Any, **kwargs: Any) -> Any:

@@ -7,7 +7,6 @@ task itself knows.
 from __future__ import annotations
 
 import functools
-import importlib
 import operator
 import os
 import pickle
@@ -20,6 +19,7 @@ import cloudpickle
 
 from fitbook.autolog._config import Config
 from fitbook.autolog._guard import inside, quietly
+from fitbook.autolog._portable import Call, function_if_loaded
 from fitbook.autolog._record import borrowed
 from fitbook.autolog._session import recording, without_frame
 from fitbook.tracking import _active
@@ -34,6 +34,13 @@ class Observer(Protocol):
 
     def run(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Call ``function(*args, **kwargs)`` and give what it returns or raises."""
+
+
+class Sending(Protocol):
+    """What a record has with the tasks of one Parallel, before they are sent; never raises."""
+
+    def sent(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Observer | None:
+        """Give what observes one task, wherever it is run; None if nothing does."""
 
 
 class Sender(NamedTuple):
@@ -52,35 +59,34 @@ class Context(NamedTuple):
 
     inside: int
     stack: _active.Stack
-    observer: Observer | None
-    sender: bytes | None  # a Sender, pickled once for all tasks
+    rebuild: Call  # what their pickles are rebuilt by
 
 
 class Task:
     """A function that is called as if in the context that it was sent from.
 
     To joblib and its back-ends it looks like the function itself. In other processes it is rebuilt by
-    `_worker.received`.
+    `_worker.opened`.
     """
 
-    __slots__ = ("context", "function")
+    __slots__ = ("context", "function", "observer")
 
-    def __init__(self, function: Callable[..., Any], context: Context) -> None:
-        self.function, self.context = function, context
+    def __init__(self, function: Callable[..., Any], context: Context, observer: Observer | None) -> None:
+        self.function, self.context, self.observer = function, context, observer
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        context = self.context
+        context, observer = self.context, self.observer
         level, stack = inside.get(), _active.stack()
         elsewhere = level != context.inside or stack is not context.stack
         tokens: list[tuple[ContextVar[Any], Token[Any]]] = []
         if elsewhere:
             tokens.append((inside, inside.set(context.inside)))
             _active.set_stack(context.stack)
-        if context.observer is not None or elsewhere:
+        if observer is not None or elsewhere:
             tokens.append((recording, recording.set(None)))
         try:
-            if context.observer is not None:
-                return context.observer.run(self.function, args, kwargs)
+            if observer is not None:
+                return observer.run(self.function, args, kwargs)
             return self.function(*args, **kwargs)
         except BaseException as error:
             without_frame(error)
@@ -92,10 +98,7 @@ class Task:
                 variable.reset(token)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        level, _, observer, sender = self.context
-        if observer is None and sender is None:
-            return _INSIDE, ({"function": self.function, "inside": level},)
-        return _RECEIVED, ({"function": self.function, "inside": level, "observer": observer, "sender": sender},)
+        return self.context.rebuild, ((self.function, self.context.inside, self.observer),)
 
     # Dask names its tasks by their functions, and counts how many different ones there are.
 
@@ -109,59 +112,37 @@ class Task:
         return hash(self.function)
 
 
-def inside_of(parts: Mapping[str, Any]) -> Task:
-    """Rebuild a task of which nothing is to be recorded."""
-    return Task(parts["function"], Context(parts["inside"], (), None, None))
+def rebuilt_inside(parts: tuple[Callable[..., Any], int, Observer | None]) -> Task:
+    """Rebuild a task inside of which no runs are made."""
+    function, level, observer = parts
+    return Task(function, Context(level, (), REBUILD_INSIDE), observer)
 
 
-class _Call:
-    """A call that is made by whoever unpickles this, and stands for its result."""
-
-    def __init__(self, function: Callable[..., Any], *args: Any) -> None:
-        self._parts = function, args
-
-    def __call__(self, *args: Any) -> Any:
-        return pickle.loads(pickle.dumps(self))(*args)  # `copy.copy` of a task comes here
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return self._parts
-
-
-def _from_module(module: str, name: str, otherwise: Callable[..., Any]) -> _Call:
-    """Pickle a function so that where its module is not loaded another one is found.
-
-    A task may be sent to where no fitbook is, and runs there all the same. So it is pickled as calls of what every
-    Python has, and these together as one, for that is faster.
-    """
-    modules = _Call(getattr, _Call(importlib.import_module, "sys"), "modules")
-    found = _Call(getattr, _Call(_Call(getattr, modules, "get"), module), name, otherwise)
-    return _Call(pickle.loads, pickle.dumps(found))
-
-
-# Nothing is recorded inside of a fit, which need not be told to a process that has not loaded fitbook.
-_INSIDE = _from_module("fitbook.autolog._tasks", "inside_of", operator.itemgetter("function"))
+# A task may be sent to where no fitbook is, and runs there all the same: what rebuilds it takes the function out of its
+# parts then. That nothing is recorded inside of a fit need not be told to a process that has not loaded fitbook.
+REBUILD_INSIDE = function_if_loaded("fitbook.autolog._tasks", "rebuilt_inside", operator.itemgetter(0))
 _IMPORT = """\
 try:
-    from fitbook.autolog._worker import received
+    from fitbook.autolog._worker import opened
 except Exception:
-    received = lambda parts: parts["function"]
+    opened = lambda parts: lambda parts: parts[0]
 """
-_RECEIVED = _from_module(
-    "fitbook.autolog._worker", "received", functools.partial(eval, f"exec({_IMPORT!r}) or received(globals())")
+_OPENED = function_if_loaded(
+    "fitbook.autolog._worker", "opened", functools.partial(eval, f"exec({_IMPORT!r}) or opened(globals())")
 )
 
 
 class _Sized:
     """Tasks of which it is known how many they are: joblib asks."""
 
-    def __init__(self, tasks: Any, context: Context) -> None:
-        self._tasks, self._context = tasks, context
+    def __init__(self, tasks: Any, wrap: Callable[[Any], Any]) -> None:
+        self._tasks, self._wrap = tasks, wrap
 
     def __len__(self) -> int:
         return len(self._tasks)
 
     def __iter__(self) -> Iterator[Any]:
-        return _carrying(self._tasks, self._context)
+        return map(self._wrap, self._tasks)
 
 
 def hook_parallel(original: Callable[..., Any], integration: Integration) -> Callable[..., Any]:
@@ -184,12 +165,17 @@ def _with_context(parallel: Any, iterable: Any, config: Config | None) -> Any:
     if config is None or not isinstance(iterable, Iterable):
         return iterable
     record = recording.get()
-    observer = record.observer() if record is not None and hasattr(record, "observer") else None
-    if observer is None and parallel.n_jobs == 1 and type(parallel._backend).__module__.startswith("joblib._parallel"):
+    sending: Sending | None = record.observer() if record is not None and hasattr(record, "observer") else None
+    if sending is None and parallel.n_jobs == 1 and type(parallel._backend).__module__.startswith("joblib._parallel"):
         return iterable  # run one after the other, right here
-    sender = None if inside.get() else pickle.dumps(_sender(config))
-    context = Context(inside.get(), _active.stack(), observer, sender)
-    return _Sized(iterable, context) if hasattr(iterable, "__len__") else _carrying(iterable, context)
+    if inside.get() and sending is None:
+        rebuild = REBUILD_INSIDE
+    else:
+        # Made before what a task consists of, so that a method of a model's is taken from it when that is hooked already.
+        rebuild = Call(_OPENED, {"sender": None if inside.get() else pickle.dumps(_sender(config))})
+    wrap = functools.partial(_wrapped, Context(inside.get(), _active.stack(), rebuild), sending)
+    # A `map`, not a generator: an error that the user's generator raises has no frame of ours in its traceback.
+    return _Sized(iterable, wrap) if hasattr(iterable, "__len__") else map(wrap, iterable)
 
 
 def _sender(config: Config) -> Sender:
@@ -204,14 +190,10 @@ def _sender(config: Config) -> Sender:
     )
 
 
-def _carrying(tasks: Iterable[Any], context: Context) -> Iterator[Any]:
-    # A `map`, not a generator: an error that the user's generator raises has no frame of ours in its traceback.
-    return map(functools.partial(_wrapped, context), tasks)
-
-
-def _wrapped(context: Context, task: Any) -> Any:
+def _wrapped(context: Context, sending: Sending | None, task: Any) -> Any:
     try:
         function, args, kwargs = task
     except (TypeError, ValueError):
         return task  # nothing that joblib can run: it says so itself
-    return Task(function, context), args, kwargs
+    observer = None if sending is None else sending.sent(function, args, kwargs)
+    return Task(function, context, observer), args, kwargs

@@ -15,15 +15,30 @@ from fitbook.autolog._integration import sent
 from fitbook.autolog._record import borrowed
 from fitbook.autolog._session import without_frame
 from fitbook.autolog._switch import INTEGRATIONS
-from fitbook.autolog._tasks import Context, Sender, Task
+from fitbook.autolog._tasks import Observer, Sender, Task, rebuilt_inside
 from fitbook.tracking._backend import as_sent, open_backend
 from fitbook.tracking._writer import writer
 
 
-def received(parts: Mapping[str, Any]) -> Callable[..., Any]:
-    """Rebuild a task from what was pickled."""
-    task = Task(parts["function"], Context(parts["inside"], (), parts["observer"], None))
-    return task if parts["sender"] is None else _Recording(task, _unpacked(parts["sender"]))
+def opened(parts: Mapping[str, bytes | None]) -> Callable[[Any], Callable[..., Any]]:
+    """Put the hooks in, and give what rebuilds the tasks of one sender."""
+    sent_by = parts["sender"]
+    sender = None if sent_by is None else _unpacked(sent_by)
+    if sender is not None:
+        with _guard.quietly("turning autologging on in a worker"):
+            _attach()
+    return functools.partial(_rebuilt, sender)
+
+
+def _attach() -> None:
+    for integration in INTEGRATIONS.values():
+        if not integration.attached and integration.problem() is None:
+            integration.attach()
+
+
+def _rebuilt(sender: Sender | None, parts: tuple[Callable[..., Any], int, Observer | None]) -> Callable[..., Any]:
+    task = rebuilt_inside(parts)
+    return task if sender is None else _Recording(task, sender)
 
 
 class _Recording:
@@ -35,9 +50,7 @@ class _Recording:
         self._task, self._sender = task, sender
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        config = None
-        with _guard.quietly("turning autologging on in a worker"):
-            config = _turned_on(self._sender)
+        config = _options(self._sender)
         if config is None:
             return self._task(*args, **kwargs)
         sender = self._sender
@@ -62,15 +75,14 @@ def _unpacked(sender: bytes) -> Sender:
 
 
 @functools.lru_cache(maxsize=8)
-def _turned_on(sender: Sender) -> Config | None:
-    """Hook what is to be hooked, and give the options; None where nothing can be recorded."""
-    config: Config = pickle.loads(sender.config) if sender.config else Config()
-    if sender.node != platform.node():
-        # The path of a folder leads to nothing on another machine, unless it is a shared one.
-        open_backend(sender.uri, create=False)
-    if not any(integration.attached for integration in INTEGRATIONS.values()):
-        _guard.start_over(silent=config.silent)
-        for integration in INTEGRATIONS.values():
-            if integration.problem() is None:
-                integration.attach()
-    return config
+def _options(sender: Sender) -> Config | None:
+    """Give the options that hold for a sender's tasks; None where nothing can be recorded."""
+    with _guard.quietly("turning autologging on in a worker"):
+        config: Config = pickle.loads(sender.config) if sender.config else Config()
+        if sender.pid != os.getpid():
+            _guard.start_over(silent=config.silent)
+        if sender.node != platform.node():
+            # The path of a folder leads to nothing on another machine, unless it is a shared one.
+            open_backend(sender.uri, create=False)
+        return config
+    return None

@@ -51,7 +51,7 @@ class Thing:
 @pytest.fixture
 def hooked(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     recorder = Recorder()
-    monkeypatch.setattr(Thing, "fit", hook_fit(Thing.fit, recorder.begin))
+    monkeypatch.setattr(Thing, "fit", hook_fit(Thing.fit, FitHook(recorder.begin)))
     return recorder
 
 
@@ -110,7 +110,7 @@ def test_a_record_that_fails_changes_nothing(monkeypatch: pytest.MonkeyPatch) ->
         def failed(self, error: BaseException) -> None:
             raise ValueError("ours")
 
-    monkeypatch.setattr(Thing, "fit", hook_fit(Thing.fit, Broken().begin))
+    monkeypatch.setattr(Thing, "fit", hook_fit(Thing.fit, FitHook(Broken().begin)))
     thing = Thing()
     assert thing.fit() is thing
     error = KeyError("the user's")
@@ -126,7 +126,7 @@ def test_a_hook_pickled_by_value_is_no_hook() -> None:
             return "fitted", value
 
     recorder = Recorder()
-    Local.fit = hook_fit(Local.fit, recorder.begin)  # type: ignore[method-assign]
+    Local.fit = hook_fit(Local.fit, FitHook(recorder.begin))  # type: ignore[method-assign]
     copy = cloudpickle.loads(cloudpickle.dumps(Local.fit))
     assert copy(Local(), 3) == ("fitted", 3)
     assert recorder.told == []

@@ -9,7 +9,7 @@ from typing import Any
 
 from fitbook.autolog._guard import quietly
 from fitbook.autolog._integration import Integration
-from fitbook.autolog._session import hook_fit
+from fitbook.autolog._session import FitHook, hook_fit
 from fitbook.autolog._tasks import hook_parallel
 from fitbook.autolog.sklearn import _links, _points, _streams
 from fitbook.autolog.sklearn._boosters import hook_output
@@ -32,6 +32,10 @@ class SklearnIntegration(Integration):
     distribution = "scikit-learn"
     supported = ((1, 5), (2,))
     modules = tuple(dict.fromkeys(point.module for point in POINTS))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._fit_hook = FitHook(functools.partial(_begin_anew, self), "sklearn fit")
 
     def apply(self, module_name: str) -> None:
         """Put the hooks of one module in."""
@@ -83,7 +87,7 @@ class SklearnIntegration(Integration):
 
     def _hooks(self) -> Iterator[tuple[str, Callable[[Callable[..., Any]], Callable[..., Any]]]]:
         for name in _points.FIT_METHODS:
-            yield name, lambda original: hook_fit(original, functools.partial(_begin_anew, self))
+            yield name, lambda original: hook_fit(original, self._fit_hook)
         for name in _points.STREAM_METHODS:
             yield name, lambda original: _streams.hook_partial_fit(original, self)
         for name in _points.PREDICT_METHODS:
