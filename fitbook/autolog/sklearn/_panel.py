@@ -77,8 +77,8 @@ class Panel:
 
     def png(self, title: str, subtitle: str, more: str, xlabel: str, ylabel: str) -> bytes:
         sheet = self.sheet
-        lines = [subtitle, more] if more else [subtitle]
-        at_once = f"{subtitle} · {more}" if more else subtitle
+        lines = [words for words in (subtitle, more) if words]
+        at_once = " · ".join(lines)
         if text_width([at_once], 8.5) <= sheet.width - 28:
             lines = [at_once]
         sheet.text(14, sheet.height - 12, title, size=11.5, bold=True, color=INK, up=1.0)

@@ -1,8 +1,11 @@
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV, calibration_curve
 from sklearn.cluster import DBSCAN, KMeans
 from sklearn.datasets import load_diabetes, make_classification
 from sklearn.ensemble import IsolationForest, RandomForestClassifier
@@ -18,7 +21,8 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 from sklearn.mixture import GaussianMixture
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, cross_val_predict
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier, LocalOutlierFactor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -26,7 +30,7 @@ from sklearn.semi_supervised import LabelPropagation
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from fitbook.autolog.sklearn._report import training_report
+from fitbook.autolog.sklearn._report import out_of_fold_report, training_report
 
 X, y = make_classification(400, 6, n_informative=4, flip_y=0.2, random_state=0)
 X3, y3 = make_classification(400, 6, n_informative=4, n_classes=3, flip_y=0.2, random_state=0)
@@ -220,3 +224,66 @@ def test_the_sample_is_what_predict_returns(model, target):
     sample, expected = report(model, X, target).sample, model.predict(X)[:5]
     assert sample.dtype == expected.dtype
     assert np.array_equal(sample, expected)
+
+
+def test_several_outputs_with_several_classes_have_their_own_metrics():
+    Y = np.column_stack([y3, np.array(["no", "yes"])[y3 % 2]]).astype(object)
+    model = MultiOutputClassifier(DecisionTreeClassifier(max_depth=2)).fit(X3, Y)
+    found, predicted = report(model, X3, Y), model.predict(X3)
+    metrics = found.metrics
+    for k in range(2):
+        true, guessed = Y[:, k].astype(str), predicted[:, k].astype(str)
+        assert metrics[f"training_accuracy_score_output{k}"] == accuracy_score(true, guessed)
+        assert metrics[f"training_f1_score_output{k}"] == pytest.approx(f1_score(true, guessed, average="weighted"))
+    assert metrics["training_accuracy_score"] == metrics["training_score"] == model.score(X3, Y)
+    assert metrics["training_recall_score"] == pytest.approx(
+        np.mean([metrics[f"training_recall_score_output{k}"] for k in range(2)])
+    )
+
+
+def test_several_labels_have_their_own_metrics():
+    Y = np.column_stack([y, 1 - y, np.zeros_like(y)])
+    model = DecisionTreeClassifier(max_depth=2).fit(X, Y)
+    found, predicted = report(model, X, Y), model.predict(X)
+    assert found.metrics["training_precision_score_output1"] == precision_score(Y[:, 1], predicted[:, 1])
+    assert found.metrics["training_accuracy_score_output2"] == 1.0
+    assert found.metrics["training_accuracy_score"] == accuracy_score(Y, predicted)
+    assert found.metrics["training_recall_score"] == pytest.approx(
+        recall_score(Y, predicted, average="weighted", zero_division=0)
+    )
+
+
+def test_a_calibrated_classifier_shows_how_well_it_is_calibrated():
+    model = CalibratedClassifierCV(DecisionTreeClassifier(max_depth=2), cv=3).fit(X, y)
+    found = report(model, X, y)
+    curve = found.curves["calibration_curve"].columns
+    share, given = calibration_curve(y, model.predict_proba(X)[:, 1], n_bins=10)
+    assert curve["true"] == pytest.approx(share.tolist())
+    assert curve["predicted"] == pytest.approx(given.tolist())
+    error = np.average(np.abs(share - given), weights=curve["rows"])
+    assert found.metrics["training_expected_calibration_error"] == pytest.approx(error)
+    of_three = report(CalibratedClassifierCV(DecisionTreeClassifier(max_depth=2), cv=3).fit(X3, y3), X3, y3)
+    assert sum(of_three.curves["calibration_curve"].columns["rows"]) == 400
+    assert "calibration_curve" not in report(DecisionTreeClassifier().fit(X, y), X, y).curves
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba", "decision_function"])
+@pytest.mark.parametrize("labels", [y, y3], ids=["two", "three"])
+def test_out_of_fold_predictions_are_measured_as_scikit_learn_does(labels, method):
+    model = LogisticRegression()
+    predicted = cross_val_predict(model, X, labels, method=method, cv=3)
+    found = out_of_fold_report(model, labels, predicted, method, deadline=math.inf)
+    classes = cross_val_predict(model, X, labels, cv=3)
+    assert found.notes == []
+    assert found.metrics["cross_val_accuracy_score"] == accuracy_score(labels, classes)
+    assert ("cross_val_log_loss" in found.metrics) == ("proba" in method)
+    if method == "predict_log_proba":
+        proba = cross_val_predict(model, X, labels, method="predict_proba", cv=3)
+        assert found.metrics["cross_val_log_loss"] == pytest.approx(log_loss(labels, proba))
+    assert set(found.tables()) >= {"cross_val_confusion_matrix.csv"}
+
+
+def test_out_of_fold_predictions_that_can_t_be_measured_are_a_note():
+    found = out_of_fold_report(LogisticRegression(), y, np.zeros((3, 7)), "predict_proba", deadline=math.inf)
+    assert found.metrics == {}
+    assert "out-of-fold metrics" in found.notes[0]
