@@ -70,8 +70,7 @@ class Writer:
         """
         if self._worker == threading.get_ident():
             return True  # a job that reads the record can't wait for itself
-        for feed in self.feeds:
-            feed(ends)
+        self._feed(ends=ends)
         if not self._unfinished:
             return True
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -148,6 +147,10 @@ class Writer:
             self._finishes_early = True
             with contextlib.suppress(RuntimeError):  # it is the end already
                 register(self._finish_early)
+
+    def _feed(self, *, ends: bool) -> None:
+        for feed in self.feeds:
+            feed(ends)
 
     def _finish_early(self) -> None:
         if not self.flush(settings.EXIT_TIMEOUT.get(), ends=True):
