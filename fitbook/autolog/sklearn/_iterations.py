@@ -56,6 +56,7 @@ _LISTS_OF = {
 # One value for the whole fit; where there are several (one for each class, say), the largest.
 _NUMBERS = {
     "n_iter_": "training_n_iter",
+    "t_": "training_t",
     "oob_score_": "oob_score",
     "loss_": "training_loss",
     "bound_": "training_perplexity",

@@ -93,10 +93,14 @@ class StreamRecord(RunRecord):
         end_time = now_ms()
         try:
             with suppressed():
+                found = self._progress(estimator, end_time, whole=True)
+                report = self._report(estimator, _END_SECONDS)
+                found += points(report.metrics, end_time, self.calls)
+                self.soon("writing the progress of a stream", functools.partial(self.run.log_batch, found))
                 if estimator is None:
                     self._note(["model not kept: the estimator was gone before a snapshot could be taken"])
                 else:
-                    self._write_model(estimator, end_time)
+                    self._write_model(estimator, report.sample)
                 if self._errors:
                     self._note([f"{self._errors:,} calls of partial_fit raised"])
                     self.soon("writing a traceback", functools.partial(self.run.log_text, self._trace, "traceback.txt"))
@@ -109,13 +113,9 @@ class StreamRecord(RunRecord):
             self._sample = FitCall(None, None, None)
             self.end(self.status, end_time)
 
-    def _write_model(self, estimator: Any, end_time: int) -> None:
-        found = self._progress(estimator, end_time, whole=True)
-        report = self._report(estimator, _END_SECONDS)
-        found += points(report.metrics, end_time, self.calls)
-        self.soon("writing the progress of a stream", functools.partial(self.run.log_batch, found))
+    def _write_model(self, estimator: Any, predicted: Any) -> None:
         if self.config.log_models:
-            pending = freeze(self, estimator, MODEL_PATH, **self._options(report.sample))
+            pending = freeze(self, estimator, MODEL_PATH, **self._options(predicted))
             if pending is not None:
                 write = functools.partial(write_model, pending, self.config.registered_model_name)
                 self.soon("writing the model", write, pending.snapshot.size_bytes)
