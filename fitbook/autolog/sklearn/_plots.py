@@ -141,7 +141,8 @@ def predicted_vs_true(table: Table, r2: float, subtitle: str) -> bytes:
 def bars(table: Table) -> bytes:
     """The weightiest 20 features of a table of importances or coefficients."""
     names = [short(name, 32) for name in table.columns["feature"][:TOP]]
-    values = [column[:TOP] for header, column in table.columns.items() if header != "feature"]
+    shown = ["importance"] if "importance" in table.columns else [name for name in table.columns if name != "feature"]
+    values = [table.columns[header][:TOP] for header in shown]
     lengths = np.asarray(values, dtype=np.float64)
     lengths = lengths[0] if len(values) == 1 else np.abs(lengths).mean(axis=0)
     lengths = np.where(np.isfinite(lengths), lengths, 0.0)
