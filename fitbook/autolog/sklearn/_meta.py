@@ -13,6 +13,7 @@ from fitbook.autolog.sklearn import _charts, _plots
 from fitbook.autolog.sklearn._facts import Facts
 from fitbook.autolog.sklearn._importances import column_names, importances
 from fitbook.autolog.sklearn._kinds import sklearn_bases, unwrap
+from fitbook.autolog.sklearn._known import unknown_part
 from fitbook.autolog.sklearn._lazy import Lazy
 from fitbook.autolog.sklearn._table import Table
 
@@ -43,7 +44,8 @@ def meta_facts(estimator: object, feature_names: Sequence[str] | None = None, st
     fitted = getattr(model, "__dict__", {})
     support = fitted.get("support_")
     if bases & {"RFE", "SequentialFeatureSelector"} and support is not None:
-        names = column_names(model, pipelines, feature_names, len(support))
+        known = unknown_part(estimator) is None
+        names = column_names(model, pipelines, feature_names, len(support), known=known)
         _selection(facts, fitted, names)
         if steps:
             _sequence(facts, fitted, names, steps)
