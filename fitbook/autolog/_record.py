@@ -14,6 +14,7 @@ from fitbook._log import logger
 from fitbook.autolog._config import Config
 from fitbook.autolog._guard import quietly, say, suppressed, told
 from fitbook.autolog._selected import SelectedRun
+from fitbook.autolog._session import in_worker
 from fitbook.entities import DatasetInput, Metric, RunDraft, RunStatus
 from fitbook.errors import ParamConflict, StoreBusy, StoreUnavailable
 from fitbook.tracking import _active, _context
@@ -71,7 +72,7 @@ class RunRecord:
         with patience(settings.AUTOLOG_STORE_TIMEOUT.get()):
             self.backend = current()
             self.draft, self.run = self._choose_run()
-            self.saved = False
+            self.saved = self.has_ended = False
             if self.backend.uri not in _busy:
                 self._save_begin()
         _active.remember(self.run.run_id)
@@ -152,25 +153,33 @@ class RunRecord:
         self.run.soon(self._job(doing, work), size)
 
     def later(self, doing: str, work: Callable[[], Any], size: int = 0) -> None:
-        """Like `soon`, but when no fit is going on."""
-        self.run.later(self._job(doing, work), size)
+        """Like `soon`, but when no fit is going on, unless this is a worker that may end before."""
+        put = self.run.soon if in_worker() else self.run.later
+        put(self._job(doing, work), size)
+
+    def at_leisure(self, doing: str, work: Callable[[], Any]) -> None:
+        """Like `soon`, but when no fit is going on; in a worker, when the run has ended."""
+        self.run.later(self._job(doing, work))
 
     def end(self, status: str, end_time: int) -> None:
         """Let the run end, as of ``end_time``, after everything else."""
 
         def end() -> None:
-            tags = {"fitbook.dropped": _validate.safe_text("\n".join(self.dropped)[:5000])} if self.dropped else {}
             costs = {"fitbook.overhead_ms": 1e3 * self.overhead, "fitbook.bytes_copied": self.bytes_copied}
             try:
-                self.run.log_batch(points(costs, now_ms()), tags=tags)
+                self.run.log_batch(points(costs, now_ms()), tags=self._dropped_tag())
             finally:
                 if self.draft is not None:
                     try:
                         self.backend.store.update_run(self.run.run_id, status=status, end_time=end_time)
                     finally:
                         leases.release(self.backend.store, self.run.run_id)
+            self.has_ended = True
 
         self.later("ending the run", end)
+
+    def _dropped_tag(self) -> dict[str, str]:
+        return {"fitbook.dropped": _validate.safe_text("\n".join(self.dropped)[:5000])} if self.dropped else {}
 
     def quietly(self, doing: str) -> quietly:
         """Guard a part of the recording."""
@@ -243,6 +252,9 @@ class RunRecord:
                 _given_up.discard(self.backend.uri)
                 return
             self.dropped.append(f"{doing}: {told(guard.failed)}"[:500])
+            if self.has_ended:
+                with suppressed(), self.quietly("noting what was dropped"):
+                    self.run.log_batch(tags=self._dropped_tag())
             if isinstance(guard.failed, StoreBusy):
                 _given_up.add(self.backend.uri)
 

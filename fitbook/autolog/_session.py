@@ -10,6 +10,7 @@ from contextvars import ContextVar, Token
 from typing import Any, Protocol
 
 from fitbook.autolog._guard import RECORDED, inside, quietly
+from fitbook.autolog._integration import sent
 from fitbook.autolog._portable import function_if_loaded
 from fitbook.tracking._writer import writer
 
@@ -112,7 +113,7 @@ class Session:
         if self._record is not None:
             with quietly("recording a fit"):
                 self._record.ended(result)
-            _finish_in_worker()
+            finish_in_worker()
 
     def failed(self, error: BaseException) -> None:
         """The fit has raised."""
@@ -120,7 +121,7 @@ class Session:
         if self._record is not None:
             with quietly("recording a failed fit"):
                 self._record.failed(error)
-            _finish_in_worker()
+            finish_in_worker()
 
     def _leave(self) -> None:
         if self._token is not None and self._before is not None:
@@ -156,14 +157,22 @@ def hook_fit(original: Callable[..., Any], hook: FitHook) -> Callable[..., Any]:
 
 
 def in_worker() -> bool:
-    """Whether this process is a worker of multiprocessing's, which may be ended at any moment without a last word."""
+    """Whether this process is a worker, which may be ended at any moment without a last word."""
     process = sys.modules.get("multiprocessing.process")
-    return process is not None and process.parent_process() is not None
+    return (process is not None and process.parent_process() is not None) or sent.get() is not None
 
 
-def _finish_in_worker() -> None:
+def finish_in_worker(*, ends: bool = False) -> None:
+    """In a worker, wait for what must not be lost: everything in one of a Pool's, which is ended without notice.
+
+    Others have time for pictures later, at the latest when they end. ``ends``: a task is done, so nothing is held back.
+    """
     if in_worker():
-        writer.flush()
+        process = sys.modules.get("multiprocessing.process")
+        if process is not None and process.current_process().daemon:
+            writer.flush(ends=ends)
+        else:
+            writer.catch_up(ends=ends)
 
 
 def without_frame(error: BaseException) -> None:

@@ -13,11 +13,10 @@ from fitbook.autolog import _guard
 from fitbook.autolog._config import Config
 from fitbook.autolog._integration import sent
 from fitbook.autolog._record import borrowed
-from fitbook.autolog._session import without_frame
+from fitbook.autolog._session import finish_in_worker, without_frame
 from fitbook.autolog._switch import INTEGRATIONS
 from fitbook.autolog._tasks import Observer, Sender, Task, rebuilt_inside
 from fitbook.tracking._backend import as_sent, open_backend
-from fitbook.tracking._writer import writer
 
 
 def opened(parts: Mapping[str, bytes | None]) -> Callable[[Any], Callable[..., Any]]:
@@ -61,12 +60,11 @@ class _Recording:
             without_frame(error)
             raise
         finally:
+            if sender.pid != os.getpid():
+                finish_in_worker(ends=True)
             as_sent.reset(place)
             borrowed.reset(run)
             sent.reset(on)
-            if sender.pid != os.getpid():
-                # Whoever gets the result may end this process at any moment.
-                writer.flush(ends=True)
 
 
 @functools.lru_cache(maxsize=8)

@@ -89,6 +89,18 @@ class Writer:
             self._run_here()
         return not self._unfinished
 
+    def catch_up(self, *, ends: bool = False) -> None:
+        """Wait until what was put to be done `soon` is done; ``ends`` as for `flush`."""
+        self._feed(ends=ends)
+        if not self._unfinished or self._worker == threading.get_ident():
+            return
+        done = threading.Event()
+        self.soon(done.set)
+        while self._alive() and not done.wait(1):
+            pass
+        if not done.is_set():
+            self.flush()
+
     def finish(self) -> bool:
         """Flush in what `atexit` calls; all calls together wait ``FITBOOK_EXIT_TIMEOUT`` seconds at most."""
         if self._ends is None:

@@ -38,4 +38,4 @@ def write_files(record: RunRecord, tables: Mapping[str, Table], pictures: Mappin
     record.later("writing tables and diagram", write_data)
     if record.config.log_plots:
         for path, paint in pictures.items():
-            record.later(f"drawing {path}", functools.partial(draw, path, paint))
+            record.at_leisure(f"drawing {path}", functools.partial(draw, path, paint))
