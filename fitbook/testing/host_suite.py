@@ -25,10 +25,10 @@ import sklearn
 import sklearn.metrics
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
-from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import all_estimators
-from sklearn.utils._test_common.instance_generator import _construct_instances
+from sklearn.utils.fixes import parse_version
 
 from fitbook.autolog import autolog
 from fitbook.autolog.sklearn import POINTS, Role
@@ -78,17 +78,40 @@ def cases() -> list[Case]:
     for name, cls in all_estimators():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # some are deprecated, and hooked nonetheless
-            frozen = cls is FrozenEstimator
-            made = [_frozen()] if frozen else list(_construct_instances(cls))
+            made = _instances(cls)
         for number, estimator in enumerate(made):
             label = f"{name}-{number}" if len(made) > 1 else name
             found.append(Case(label, lambda e=estimator: clone(e), _data_for(name, estimator)))  # type: ignore[misc]
     return found
 
 
-def _frozen() -> Any:
-    X, y = np.arange(24.0).reshape(6, 4), [0, 1] * 3
-    return FrozenEstimator(LogisticRegression().fit(X, y))
+def _instances(cls: Any) -> list[Any]:
+    if cls.__name__ == "FrozenEstimator":
+        X, y = np.arange(24.0).reshape(6, 4), [0, 1] * 3
+        return [cls(LogisticRegression().fit(X, y))]
+    if parse_version(sklearn.__version__) >= parse_version("1.6"):
+        from sklearn.utils._test_common.instance_generator import _construct_instances
+
+        return list(_construct_instances(cls))
+    from sklearn.utils.estimator_checks import _construct_instance, _set_checking_parameters
+
+    # The older one leaves these out.
+    model, grid = LogisticRegression(), {"C": [0.1, 1.0]}
+    steps = [("scale", StandardScaler()), ("model", model)]
+    composed: dict[str, list[Callable[[], Any]]] = {
+        "Pipeline": [lambda: cls(steps), lambda: cls(steps[:1])],
+        "FeatureUnion": [lambda: cls(steps[:1])],
+        "ColumnTransformer": [lambda: cls([("scale", StandardScaler(), [0, 1])])],
+        "SparseCoder": [lambda: cls(np.eye(3))],
+        "SVC": [cls, lambda: cls(probability=True)],
+        "RandomizedSearchCV": [lambda: cls(model, grid, n_iter=2, random_state=0)],
+        "GridSearchCV": [lambda: cls(model, grid), lambda: cls(Ridge(), {"alpha": [0.1, 1.0]})],
+        **{f"Halving{kind}": [lambda: cls(model, grid, random_state=0)] for kind in ("GridSearchCV", "RandomSearchCV")},
+    }
+    made = [make() for make in composed.get(cls.__name__, [lambda: _construct_instance(cls)])]
+    for estimator in made:
+        _set_checking_parameters(estimator)
+    return made
 
 
 def _data_for(name: str, estimator: Any) -> tuple[Any, ...]:
