@@ -47,6 +47,8 @@ class RunRecord:
         What is recorded; the run's name begins with it.
     params, tags : mapping of str to str
         What is known before the call.
+    continues : RunRecord, optional
+        The record that was the last one in its run until now, and whose run this one takes over; its params stand.
 
     Attributes
     ----------
@@ -61,7 +63,14 @@ class RunRecord:
         What was left out on purpose, and what failed to be recorded.
     """
 
-    def __init__(self, config: Config, name: str, params: Mapping[str, str], tags: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        name: str,
+        params: Mapping[str, str],
+        tags: Mapping[str, str],
+        continues: RunRecord | None = None,
+    ) -> None:
         self.config, self.name = config, name
         self.overhead, self.bytes_copied = 0.0, 0
         self.notes: list[str] = []
@@ -69,12 +78,15 @@ class RunRecord:
         safe = {_validate.safe_key(key): value for key, value in params.items()}
         self.params = {key: value for key, value in safe.items() if key in config.params}
         self.tags = {**tags, _context.AUTOLOGGING: "sklearn", **config.extra_tags}
+        self.saved = self.has_ended = self._ends = self._superseded = False
         with patience(settings.AUTOLOG_STORE_TIMEOUT.get()):
-            self.backend = current()
-            self.draft, self.run = self._choose_run()
-            self.saved = self.has_ended = False
-            if self.backend.uri not in _busy:
-                self._save_begin()
+            if continues is not None:
+                self._take_over(continues)
+            else:
+                self.backend = current()
+                self.draft, self.run = self._choose_run()
+                if self.backend.uri not in _busy:
+                    self._save_begin()
         _active.remember(self.run.run_id)
 
     def experiment_id(self) -> str:
@@ -155,16 +167,17 @@ class RunRecord:
     def later(self, doing: str, work: Callable[[], Any], size: int = 0) -> None:
         """Like `soon`, but when no fit is going on, unless this is a worker that may end before."""
         put = self.run.soon if in_worker() else self.run.later
-        put(self._job(doing, work), size)
+        put(self._job(doing, self._unless_superseded(work)), size)
 
     def at_leisure(self, doing: str, work: Callable[[], Any]) -> None:
         """Like `soon`, but when no fit is going on; in a worker, when the run has ended."""
-        self.run.later(self._job(doing, work))
+        self.run.later(self._job(doing, self._unless_superseded(work)))
 
     def end(self, status: str, end_time: int) -> None:
         """Let the run end, as of ``end_time``, after everything else."""
 
         def end() -> None:
+            self._ends = True
             costs = {"fitbook.overhead_ms": 1e3 * self.overhead, "fitbook.bytes_copied": self.bytes_copied}
             try:
                 self.run.log_batch(points(costs, now_ms()), tags=self._dropped_tag())
@@ -175,6 +188,8 @@ class RunRecord:
                     finally:
                         leases.release(self.backend.store, self.run.run_id)
             self.has_ended = True
+            if self._superseded:  # meanwhile
+                self._resume()
 
         self.later("ending the run", end)
 
@@ -184,6 +199,9 @@ class RunRecord:
     def quietly(self, doing: str) -> quietly:
         """Guard a part of the recording."""
         return quietly(f"{doing} ({self.name})")
+
+    def _unless_superseded(self, work: Callable[[], Any]) -> Callable[[], Any]:
+        return lambda: None if self._superseded else work()
 
     # -- the run -----------------------------------------------------------------------------------------------------
 
@@ -205,6 +223,19 @@ class RunRecord:
         )
         draft.params = self.params
         return draft, SelectedRun(self.backend, draft.run_id, self.config)
+
+    def _take_over(self, before: RunRecord) -> None:
+        self.backend, self.draft, self.run, self.saved = before.backend, before.draft, before.run, before.saved
+        before._superseded = True
+        if before._ends:
+            try:
+                self._resume()
+            except StoreUnavailable as error:
+                logger.debug("the run counts as ended while the fit goes on: %s", error)
+
+    def _resume(self) -> None:
+        if self.draft is not None:
+            leases.resume(self.backend.store, self.run.run_id)
 
     def _takes(self, active: RunHandle) -> bool:
         """Take the user's run, unless another fit has; when that can't be told now, leave it."""
