@@ -48,7 +48,7 @@ def _open_files(without: Path) -> str:
         except OSError:  # the one by which the folder itself was read
             continue
         if not target.startswith(str(without)):
-            found.append(_NUMBERS.sub("", target))
+            found.append(_NUMBERS.sub("", os.path.basename(target)))  # where a log is written does not matter
     return repr(sorted(Counter(found).items()))
 
 
