@@ -8,19 +8,25 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fitbook import _validate, settings
 from fitbook._log import logger
 from fitbook.autolog._guard import quietly, say, suppressed
 from fitbook.autolog.sklearn._copies import as_array
 from fitbook.autolog.sklearn._fingerprint import UNKNOWN, digest_of
+from fitbook.autolog.sklearn._lazy import Lazy
 from fitbook.autolog.sklearn._params import shown
 from fitbook.autolog.sklearn._results import Numbers, as_text, fits_a_file, frozen
 from fitbook.entities import Metric
 from fitbook.errors import NotFound, StoreBusy, StoreUnavailable
 from fitbook.tracking._backend import patience
 from fitbook.tracking._run import RunHandle, now_ms
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = Lazy("numpy")
 
 _MAX_WRITTEN = 4096
 _MAX_HASHED_STRINGS = 50_000
@@ -202,12 +208,12 @@ def _told(arguments: Mapping[str, Any]) -> Mark:
     told: list[object] = []
     for name, value in sorted(arguments.items()):
         if name not in _LOOKS:
-            told += [name, value if value is None or _is_plain(value) else _digest(value) or object()]
+            told += [name, value if _is_plain(value) else _digest(value) or object()]
     return tuple(told)
 
 
 def _is_plain(value: object) -> bool:
-    return type(value) in (bool, int, float, str)
+    return value is None or isinstance(value, np.generic) or type(value) in (bool, int, float, str)
 
 
 def _digest(values: Any) -> str | None:

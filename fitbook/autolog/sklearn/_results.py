@@ -63,19 +63,19 @@ def report_of(text: str, target_names: Any, parts: list[tuple[Mapping[str, Any],
         The calls of ``precision_recall_fscore_support`` inside.
     """
     found: dict[str, Any] = {}
+    columns = ("precision", "recall", "f1-score", "support")
+    support = 0.0
     for arguments, result in parts:
         average = arguments.get("average")
         if average is None:
             names = _labels(as_array(arguments["labels"] if target_names is None else target_names), len(result[0]))
-            found |= {
-                name: dict(zip(("precision", "recall", "f1-score", "support"), map(float, row), strict=True))
-                for name, row in zip(names, zip(*result, strict=True), strict=True)
-            }
+            rows = zip(names, zip(*result, strict=True), strict=True)
+            found |= {name: dict(zip(columns, map(float, row), strict=True)) for name, row in rows}
+            support = float(sum(result[3]))
         elif average == "micro" and any(line.startswith("accuracy") for line in map(str.lstrip, text.splitlines())):
             found["accuracy"] = float(result[0])
         else:
-            scores = zip(("precision", "recall", "f1-score"), map(float, result[:3]), strict=True)
-            found[f"{average} avg"] = dict(scores)
+            found[f"{average} avg"] = dict(zip(columns, [*map(float, result[:3]), support], strict=True))
     return found
 
 
