@@ -75,7 +75,7 @@ class Split:
             **found,
             **self._facts,
         }
-        _outbox(self._place, self._run_id).put(f"{PREFIX}{self._candidate}.{self._split}", _encode(note))
+        outbox(self._place, self._run_id).put(f"{PREFIX}{self._candidate}.{self._split}", _encode(note))
 
 
 def outcome(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def _host() -> str:
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), check_circular=False).encode
 
 
-class _Outbox:
+class Outbox:
     """What this process has to say to one run. What could not be written yet goes with the next note."""
 
     def __init__(self, place: Place, run_id: str) -> None:
@@ -120,6 +120,7 @@ class _Outbox:
         self._kept: list[tuple[str, str]] = []
 
     def put(self, key: str, value: str) -> None:
+        """Write a tag now, or with the next one."""
         with self._lock:
             # Who has waited in vain waits no more: at its end, the search writes what it has not been told.
             wait = 0.0 if self._kept else settings.AUTOLOG_STORE_TIMEOUT.get()
@@ -142,15 +143,16 @@ class _Outbox:
             store.log_batch(self._run_id, tags=dict(self._kept))
 
 
-_outboxes: dict[tuple[Place, str], _Outbox] = {}
+_outboxes: dict[tuple[Place, str], Outbox] = {}
 
 
-def _outbox(place: Place, run_id: str) -> _Outbox:
+def outbox(place: Place, run_id: str) -> Outbox:
+    """Give what this process has for one run."""
     found = _outboxes.get((place, run_id))
     if found is None:
         while len(_outboxes) > 8:
             _outboxes.pop(next(iter(_outboxes)), None)
-        found = _outboxes.setdefault((place, run_id), _Outbox(place, run_id))
+        found = _outboxes.setdefault((place, run_id), Outbox(place, run_id))
     return found
 
 

@@ -109,8 +109,8 @@ class Store(ABC):
         """Write any number of runs, of which some may be there already, in one transaction; doing so twice is no error.
 
         Those that are not are made. To those that are, their drafts add params that they don't have, metrics that they
-        don't have with that value, and tags; the draft's status, end and lease replace theirs. Deleted runs stay as they
-        are. This is how a search writes its candidates while it goes on.
+        don't have with that value, and tags; the draft's name, status, end, lease and stage replace theirs. Deleted runs
+        stay as they are. This is how a search writes its candidates while it goes on.
         """
 
     @abstractmethod

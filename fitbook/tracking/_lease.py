@@ -38,9 +38,13 @@ class Leases:
         store.create_runs([draft])
         self._hold(store, draft.run_id, draft.lease_seconds)
 
+    def seconds(self) -> float:
+        """How long the lease of a run is that this process begins."""
+        return settings.RUN_LEASE.get()
+
     def keep(self, store: Store, run_id: str) -> None:
-        """Keep a run alive from now on that was written with a lease of `FITBOOK_RUN_LEASE`."""
-        self._hold(store, run_id, settings.RUN_LEASE.get())
+        """Keep a run alive from now on that was written with a lease of `seconds`."""
+        self._hold(store, run_id, self.seconds())
 
     def resume(
         self, store: Store, run_id: str, run_name: str | None = None, tags: Mapping[str, str] | None = None

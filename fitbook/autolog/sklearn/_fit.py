@@ -14,15 +14,17 @@ from fitbook.autolog._guard import say, suppressed
 from fitbook.autolog._record import RunRecord, points
 from fitbook.autolog.sklearn import _describe, _links, _plots
 from fitbook.autolog.sklearn._call import FitCall, fit_call, head
+from fitbook.autolog.sklearn._children import Children
 from fitbook.autolog.sklearn._facts import Facts
 from fitbook.autolog.sklearn._files import write_files
+from fitbook.autolog.sklearn._live import LiveSearch, Rung, is_search
 from fitbook.autolog.sklearn._search import SearchResult, search_result
+from fitbook.autolog.sklearn._watch import findings_of_fit
 from fitbook.entities import DatasetInput, RunStatus
 from fitbook.errors import ModelError
-from fitbook.tracking import _context
 from fitbook.tracking._backend import patience
 from fitbook.tracking._models import PendingModel, freeze_model
-from fitbook.tracking._run import new_draft, now_ms
+from fitbook.tracking._run import now_ms
 
 if TYPE_CHECKING:
     from fitbook.autolog._integration import Integration
@@ -30,8 +32,10 @@ if TYPE_CHECKING:
 MODEL_PATH = "model"
 BEST_PATH = "best_estimator"
 EXAMPLE_ROWS = 5
+# So many candidates are written while the user waits, and more of them in the background.
+_MANY = 400
 # What training metrics may take of the budget; the rest is for the model's snapshot, and for writing.
-_SHARE_OF_BUDGET = 0.7
+_SHARE_OF_BUDGET = 0.6
 
 
 def begin(
@@ -62,14 +66,24 @@ class FitRecord(RunRecord):
     def __init__(self, config: Config, estimator: Any, method: str, call: FitCall) -> None:
         self.estimator, self.method, self.call = estimator, method, call
         self.fit_began = 0.0
+        self._live: LiveSearch | None = None
         self.steps: list[tuple[int, float]] = []  # of a sequential feature selection
         self.data = _describe.fingerprint(call.X, call.y)
         tags = {**_describe.tags(estimator), **({"fitbook.method": method} if method != "fit" else {})}
         super().__init__(config, type(estimator).__name__, _describe.params(estimator), tags)
 
+    def observer(self) -> Rung | None:
+        """What observes the tasks that are given to joblib now: the splits of a search."""
+        if self._live is None and is_search(self.estimator) and self.config.max_tuning_runs != 0:
+            self._live = LiveSearch(self, self.estimator, self.data.digest)
+        return self._live.observer() if self._live is not None else None
+
     def ended(self, result: Any) -> None:
         """Take down what the fit has led to; figures and files follow in the background."""
         fit_seconds = time.perf_counter() - self.fit_began
+        if self._live is not None:
+            with self.quietly("following a search"):
+                self._live.close()
         began, end_time = time.perf_counter(), now_ms()
         try:
             with suppressed(), patience(settings.AUTOLOG_STORE_TIMEOUT.get()):
@@ -81,6 +95,9 @@ class FitRecord(RunRecord):
 
     def failed(self, error: BaseException) -> None:
         """Take down that and why the fit has failed."""
+        if self._live is not None:
+            with self.quietly("recording the candidates of a search"):
+                self._live.abandon(RunStatus.FAILED if isinstance(error, Exception) else RunStatus.KILLED)
         try:
             self.commit_failure(error, self._data_tags(), self._datasets())
         finally:
@@ -129,6 +146,8 @@ class FitRecord(RunRecord):
                 metrics |= search.metrics
                 params |= search.params
                 tags |= search.tags
+        with self.quietly("looking for findings"):
+            tags |= findings_of_fit(self, self.estimator, call.X, call.y, metrics)
         models = self._freeze_models(search, report.sample)
         outline = _describe.outline(self.estimator)
         if self.notes:
@@ -200,22 +219,13 @@ class FitRecord(RunRecord):
         return {}
 
     def _write_children(self, search: SearchResult, end_time: int) -> None:
+        followed = self._live.children if self._live is not None else None
+        children = followed or Children(self, inspect.getattr_static(self.estimator, "estimator", None))
         start_time = self.draft.start_time if self.draft is not None else end_time
-        experiment_id = self.experiment_id()
-        drafts = []
-        for child in search.children:
-            draft = new_draft(
-                experiment_id,
-                child.name,
-                parent_run_id=self.run.run_id,
-                tags={**child.tags, _context.AUTOLOGGING: "sklearn", **self.config.extra_tags},
-                start_time=start_time,
-            )
-            draft.params, draft.metrics = child.params, points(child.metrics, end_time)
-            draft.end_time, draft.status = end_time, child.status
-            drafts.append(draft)
-        write = functools.partial(self.backend.store.create_runs, drafts)
-        self.write("recording the candidates of a search", write)
+        write = functools.partial(children.finish, search.children, start_time, end_time)
+        # What was noted of them while they were evaluated is in the store already.
+        put = self.soon if followed is not None and len(search.children) > _MANY else self.write
+        put("recording the candidates of a search", write)
 
     def _write_models(self, models: list[PendingModel], *, is_search: bool) -> None:
         chosen = BEST_PATH if is_search else MODEL_PATH

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fitbook import _validate
-from fitbook.autolog.sklearn._params import class_name, params, shown
+from fitbook.autolog.sklearn._params import shown
 from fitbook.autolog.sklearn._table import Table
 from fitbook.entities import RunStatus
 
@@ -20,8 +20,8 @@ _MAX_NAME = 200
 class Candidate:
     """One point of the search space, as its child run shows it."""
 
-    name: str
-    params: dict[str, str]
+    index: int
+    params: dict[str, str]  # those that it does not share with the others
     metrics: dict[str, float]
     tags: dict[str, str]
     status: str
@@ -64,7 +64,7 @@ def search_result(search: Any, max_children: int | None = None) -> SearchResult 
     for name, values in _numbers(results).items():
         if best_index is not None and name.startswith(("mean_test", "std_test")):
             found.metrics[f"best_{name}"] = float(values[best_index])
-    found.children = _children(_attribute(search, "estimator"), results, best_index, max_children)
+    found.children = _children(results, best_index, max_children)
     return found
 
 
@@ -74,25 +74,29 @@ def _attribute(estimator: Any, name: str) -> Any:
     return None if hasattr(type(found), "__get__") else found
 
 
-def _children(
-    estimator: Any, results: Mapping[str, Any], best_index: int | None, max_children: int | None
-) -> list[Candidate]:
-    shared = {_validate.safe_key(key): value for key, value in params(estimator).items()}
-    tags = {"estimator_name": type(estimator).__name__, "estimator_class": class_name(estimator)}
+def own_params(chosen: Mapping[str, Any]) -> dict[str, str]:
+    """The parameters that make a candidate, as text."""
+    return {_validate.safe_key(key): shown(key, value) for key, value in chosen.items()}
+
+
+def candidate_name(index: int, own: Mapping[str, str]) -> str:
+    """What a candidate's run is called."""
+    label = ", ".join(f"{key}={value}" for key, value in own.items())
+    return f"candidate {index}: {label}".replace("\n", " ")[:_MAX_NAME]
+
+
+def _children(results: Mapping[str, Any], best_index: int | None, max_children: int | None) -> list[Candidate]:
     columns = {name: values.tolist() for name, values in _numbers(results).items()}
     tests = [values for name, values in columns.items() if name.startswith("mean_test")]
     found = []
     for index in _chosen(results, max_children):
-        own = {_validate.safe_key(key): shown(key, value) for key, value in results["params"][index].items()}
         nothing_scored = bool(tests) and all(math.isnan(values[index]) for values in tests)
-        label = ", ".join(f"{key}={value}" for key, value in own.items())
         found.append(
             Candidate(
-                name=f"candidate {index}: {label}".replace("\n", " ")[:_MAX_NAME],
-                params={**shared, **own},
+                index=index,
+                params=own_params(results["params"][index]),
                 metrics={name: values[index] for name, values in columns.items()},
                 tags={
-                    **tags,
                     "fitbook.candidate": str(index),
                     **({"fitbook.best_candidate": "true"} if index == best_index else {}),
                 },

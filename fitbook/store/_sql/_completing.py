@@ -17,7 +17,7 @@ from fitbook.store._sql._part import chunks, may_be_id, update
 from fitbook.store._sql._runs import SqlRuns, run_row
 from fitbook.store._sql._values import param_rows, point_row, summaries, tag_rows
 
-_STATE = ("name", "status", "end_time")
+_STATE = ("name", "status", "end_time", "lifecycle_stage", "deleted_time")
 
 
 class SqlCompleting(SqlRuns):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -116,11 +117,15 @@ def test_candidates_that_fail_are_failed_runs(data: Any, on: None, family: Any) 
     assert parent.info.status == "FINISHED"
 
 
-def test_a_search_that_raises_is_a_failed_run_without_children(data: Any, on: None, family: Any) -> None:
+def test_a_search_that_raises_keeps_what_was_finished(data: Any, on: None, family: Any) -> None:
     with pytest.raises(ValueError, match="l1_ratio"):
-        GridSearchCV(LogisticRegression(), {"l1_ratio": [5]}, cv=2, error_score="raise").fit(*data)
+        GridSearchCV(LogisticRegression(), {"C": [1], "l1_ratio": [0, 5, 7]}, cv=2, error_score="raise").fit(*data)
     parent, children = family()
-    assert (parent.info.status, children) == ("FAILED", [])
+    assert parent.info.status == "FAILED"
+    assert [child.info.status for child in children] == ["FINISHED", "FAILED"]
+    assert {"split0_test_score", "split1_test_score", "mean_test_score"} == set(children[0].data.metrics)
+    assert "l1_ratio" in json.loads(children[1].data.tags["fitbook.splits"])[0]["error"]
+    assert children[1].data.metrics == {}
 
 
 @pytest.mark.parametrize("most", [0, 1, 2, 99])

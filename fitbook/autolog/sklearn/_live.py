@@ -1,0 +1,197 @@
+"""A search while it goes on: its splits are noted as they are finished, and shown, wherever they are.
+
+scikit-learn, and whoever derives from its ``BaseSearchCV``, gives every split of every candidate to joblib as a call of
+``_fit_and_score``. Each is noted with the search's run by who runs it (`_splits`), and a thread of the search's process
+moves the notes to the runs of the candidates, many at once: one by one that would cost more than many a fit.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fitbook import settings
+from fitbook._inbox import inbox
+from fitbook._log import logger
+from fitbook.autolog._guard import OURS, inside, quietly, suppressed
+from fitbook.autolog._record import RunRecord
+from fitbook.autolog._splits import Place, Split, outbox
+from fitbook.autolog.sklearn._children import Child, Children
+from fitbook.autolog.sklearn._progress import Progress
+from fitbook.autolog.sklearn._resume import Earlier, Known, search_digest, split_digest, split_key
+from fitbook.autolog.sklearn._search import own_params
+from fitbook.errors import StoreUnavailable
+from fitbook.tracking._backend import patience
+
+# Seconds between two times that notes are moved; and the share of its time that the thread works at most.
+_PAUSE = 2.0
+_SHARE = 0.1
+# What is noted of a long parameter: its run has all of it.
+_MAX_NOTED = 200
+
+
+def is_search(estimator: object) -> bool:
+    """Whether this is a search whose splits can be followed."""
+    module = sys.modules.get("sklearn.model_selection._search")
+    return module is not None and isinstance(estimator, module.BaseSearchCV)
+
+
+class LiveSearch:
+    """Follows one search.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The search's.
+    search : estimator
+        Is about to be fitted.
+    data : str
+        Digest of what it is fitted to.
+    """
+
+    def __init__(self, record: RunRecord, search: Any, data: str) -> None:
+        self.record, self.data = record, data
+        self.children: Children | None = None
+        self.earlier: Earlier | None = None
+        self._search: Any = search
+        self._best_before = vars(search).get("best_params_")
+        self._progress = Progress(record.config.progress, getattr(search, "verbose", 0))
+        self._digest: str | None = None
+        self._met = self._total = 0
+        self._thread: threading.Thread | None = None
+        self._stop = threading.Event()
+        file = record.backend.file
+        self.place: Place = (False, record.backend.uri) if file is None else (True, str(file))
+
+    def observer(self) -> Rung | None:
+        """What observes the tasks of the next Parallel; None once all candidates are evaluated."""
+        evaluating = self._search is not None and vars(self._search).get("best_params_") is self._best_before
+        return Rung(self) if evaluating and self.record.saved else None
+
+    def begin_rung(self, n_candidates: int, n_splits: int, kwargs: Mapping[str, Any]) -> int:
+        """Meet the next candidates, and give the number of the first one."""
+        if self.children is None:
+            with suppressed(), patience(settings.AUTOLOG_STORE_TIMEOUT.get()):
+                self._begin(kwargs)
+        first, self._met = self._met, self._met + n_candidates
+        self._total += n_candidates * n_splits
+        return first
+
+    def _begin(self, kwargs: Mapping[str, Any]) -> None:
+        record = self.record
+        self.children = Children(record, self._search.estimator)
+        self._digest = search_digest(self._search, kwargs, self.data)
+        if self._digest is not None:
+            outbox(self.place, record.run.run_id).put("fitbook.search.digest", self._digest)
+        if record.config.resume_search:
+            self.earlier = Earlier(record, self._digest)
+        self._thread = threading.Thread(target=self._work, name="fitbook-search", daemon=True)
+        self._thread.start()
+
+    def key(self, parameters: Mapping[str, Any], split: str) -> str | None:
+        """What tells that a split is the same as one of another search; None if that can't be told."""
+        return None if self._digest is None else split_key(parameters, split)
+
+    def close(self) -> None:
+        """Go on without following; the fit is over."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._progress.close()
+        self._search = self._best_before = None
+        if self.place[0]:
+            inbox(self.place[1]).close()
+
+    def abandon(self, status: str) -> None:
+        """The fit has failed: what has been finished is kept, and what is not complete ends with this status."""
+        self.close()
+        children = self.children
+        if children is None:
+            return
+
+        def write() -> None:
+            children.read()
+            children.move(status)
+
+        with suppressed(), patience(settings.AUTOLOG_STORE_TIMEOUT.get()):
+            self.record.write("recording the candidates of a search", write)
+
+    def _work(self) -> None:
+        inside.set(OURS)
+        moved, pause = time.monotonic(), 0.0
+        while not self._stop.wait(max(pause, self._progress.seconds or _PAUSE)):
+            began = time.monotonic()
+            with quietly("following a search"):
+                due = began - moved >= _PAUSE
+                self._look(move=due)
+                moved = began if due else moved
+            pause = (time.monotonic() - began) / _SHARE
+
+    def _look(self, *, move: bool) -> None:
+        children = self.children
+        assert children is not None
+        try:
+            with patience(settings.AUTOLOG_STORE_TIMEOUT.get()):
+                children.read()
+                if move:
+                    children.move()
+        except StoreUnavailable as error:
+            logger.debug("the splits of a search are moved to their runs later: %s", error)
+        self._progress.show(children.done, self._total, children.best)
+
+
+class Rung:
+    """Observes the tasks of one Parallel of a search."""
+
+    __slots__ = ("_first", "_live", "_met", "_splits")
+
+    def __init__(self, live: LiveSearch) -> None:
+        self._live = live
+        self._first: int | None = None
+        self._splits: dict[int, tuple[Any, Any, str]] = {}
+        self._met: Child | None = None
+
+    def sent(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Split | Known | None:
+        """Tell what observes one task; None if it is no split."""
+        inner = getattr(function, "function", function)
+        if getattr(inner, "__name__", "") != "_fit_and_score" or "candidate_progress" not in kwargs:
+            return None
+        began = time.perf_counter()
+        observer = None
+        with quietly("following a search"):
+            observer = self._sent(kwargs)
+        self._live.record.overhead += time.perf_counter() - began
+        return observer
+
+    def _sent(self, kwargs: Mapping[str, Any]) -> Split | Known:
+        live, parameters = self._live, kwargs["parameters"]
+        (candidate, n_candidates), (split, n_splits) = kwargs["candidate_progress"], kwargs["split_progress"]
+        if self._first is None:
+            self._first = live.begin_rung(n_candidates, n_splits, kwargs)
+        assert live.children is not None
+        number = self._first + candidate
+        child = self._met
+        if child is None or child.number != number:
+            child = self._met = live.children.begin(number, own_params(parameters), n_splits)
+        key = live.key(parameters, self._digest_of(split, kwargs))
+        known = live.earlier.find(key, kwargs) if live.earlier is not None and key is not None else None
+        if known is not None:
+            live.children.add(number, split, known.note)
+            return known
+        facts: dict[str, Any] = {"params": {name: value[:_MAX_NOTED] for name, value in child.params.items()}}
+        if key is not None:
+            facts["key"] = key
+        return Split(live.place, live.record.run.run_id, number, split, facts)
+
+    def _digest_of(self, split: int, kwargs: Mapping[str, Any]) -> str:
+        """The digest of a split's rows, which are the same objects for each candidate."""
+        train, test = kwargs["train"], kwargs["test"]
+        known = self._splits.get(split)
+        if known is None or known[0] is not train or known[1] is not test:
+            known = self._splits[split] = (train, test, split_digest(train, test))
+        return known[2]

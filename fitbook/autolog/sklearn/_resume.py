@@ -1,0 +1,187 @@
+"""Splits that an earlier search has finished: recognised by what they were made from, and taken from the store.
+
+What decides about a split's result is told exactly by a text, or the split is fitted again: plain values, and
+estimators with such parameters. Functions and other objects are not told so, for their code may have changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from fitbook.autolog._guard import say
+from fitbook.autolog._record import RunRecord
+from fitbook.autolog._splits import PREFIX
+from fitbook.autolog.sklearn._children import SPLITS_TAG, Note
+from fitbook.autolog.sklearn._fingerprint import UNKNOWN, digest_of
+from fitbook.autolog.sklearn._known import is_known_class
+from fitbook.autolog.sklearn._params import class_name
+from fitbook.entities import Run, ViewType
+
+_MAX_SEARCHES = 20
+
+
+class _Inexact(Exception):
+    """Something is not told exactly by any text."""
+
+
+def search_digest(search: Any, kwargs: Mapping[str, Any], data: str) -> str | None:
+    """Digest of all that the splits of a search have in common; None if that can't be told exactly.
+
+    Parameters
+    ----------
+    search : BaseSearchCV
+        Is about to be fitted.
+    kwargs : mapping
+        What one of its splits is called with.
+    data : str
+        Digest of features and target.
+    """
+    try:
+        parts = [
+            importlib.metadata.version("scikit-learn"),
+            data,
+            _exact(search.estimator),
+            _exact(search.scoring),
+            *(_exact(kwargs.get(name)) for name in ("error_score", "return_train_score")),
+            *(_exact_data(kwargs.get(name)) for name in ("fit_params", "score_params")),
+        ]
+    except _Inexact:
+        return None
+    return None if data == UNKNOWN else _digest(parts)
+
+
+def split_digest(train: Any, test: Any) -> str:
+    """Digest of the rows that a split trains and tests on."""
+    return f"{digest_of(train)}{digest_of(test)}"
+
+
+def split_key(parameters: Mapping[str, Any], split: str) -> str | None:
+    """Digest of what makes one split of one candidate; None if that can't be told exactly."""
+    try:
+        return None if UNKNOWN in split else _digest([_exact(dict(parameters)), split])
+    except _Inexact:
+        return None
+
+
+class Known:
+    """Gives what was found earlier, in place of a split.
+
+    Parameters
+    ----------
+    note : Note
+        What was noted of the split.
+    """
+
+    __slots__ = ("_result", "note")
+
+    def __init__(self, note: Note, result: Mapping[str, Any]) -> None:
+        self.note, self._result = note, result
+
+    def run(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Give the result without any call."""
+        return dict(self._result)
+
+
+class Earlier:
+    """What earlier searches over the same have finished.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The search that goes on.
+    digest : str or None
+        Of this search and of those.
+    """
+
+    def __init__(self, record: RunRecord, digest: str | None) -> None:
+        self._notes: dict[str, tuple[str, Note]] = {}
+        if digest is None:
+            say("this search can't be resumed: its estimator, scoring or data has parts that no text tells exactly")
+            return
+        store, experiment = record.backend.store, [record.experiment_id()]
+        mine = record.run.run_id
+        same = f"tags.`fitbook.search.digest` = '{digest}'"
+        for run in store.search_runs(experiment, same, ViewType.ALL, _MAX_SEARCHES):
+            run_id = run.info.run_id
+            found = [run] if run_id != mine else []
+            token: str | None = ""
+            while token is not None and run_id != mine:
+                children = f"tags.`mlflow.parentRunId` = '{run_id}'"
+                page = store.search_runs(experiment, children, ViewType.ALL, 1000, page_token=token or None)
+                found, token = [*found, *page], page.token
+            for note in (note for one in found for note in _notes(one)):
+                if note.get("key"):
+                    self._notes.setdefault(note["key"], (run_id, note))
+
+    def find(self, key: str, kwargs: Mapping[str, Any]) -> Known | None:
+        """Give a split that was finished without an error; None if there is none."""
+        run_id, note = self._notes.get(key, ("", {}))
+        if not note or note.get("error") or kwargs.get("return_parameters") or kwargs.get("return_estimator"):
+            return None
+        wanted = {"fit_error": None, "test_scores": note.get("test")}
+        if kwargs.get("return_train_score"):
+            wanted["train_scores"] = note.get("train")
+        if kwargs.get("return_n_test_samples"):
+            wanted["n_test_samples"] = note.get("n")
+        if kwargs.get("return_times"):
+            wanted |= {"fit_time": note.get("fit"), "score_time": note.get("score")}
+        if any(part is None for name, value in wanted.items() if name != "fit_error" for part in _parts(value)):
+            return None
+        return Known({**note, "from": note.get("from", run_id)}, wanted)
+
+
+def _parts(value: Any) -> list[Any]:
+    return list(value.values()) if isinstance(value, Mapping) else [value]
+
+
+def _notes(run: Run) -> Iterator[Note]:
+    """The notes that a candidate's run has, or the search's own run still."""
+    for key, value in run.data.tags.items():
+        if key == SPLITS_TAG:
+            yield from filter(None, json.loads(value))
+        elif key.startswith(PREFIX):
+            yield json.loads(value)
+
+
+def _digest(parts: list[str]) -> str:
+    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=12).hexdigest()
+
+
+def _exact_data(given: Mapping[str, Any] | None) -> str:
+    """What tells the arguments of ``fit`` or ``score`` beside the data."""
+    told = {str(name): digest_of(value) for name, value in (given or {}).items()}
+    if UNKNOWN in told.values():
+        raise _Inexact
+    return json.dumps(told, sort_keys=True)
+
+
+def _exact(value: Any, depth: int = 0) -> str:
+    """A text that tells exactly what a value is.
+
+    Raises
+    ------
+    _Inexact
+        There is none.
+    """
+    cls = type(value)
+    if depth > 20:
+        raise _Inexact
+    if value is None or cls in (bool, int, float, complex, str, bytes):
+        return f"{cls.__name__}:{value!r}"
+    if cls in (list, tuple):
+        return f"{cls.__name__}[{','.join(_exact(part, depth + 1) for part in value)}]"
+    if cls is dict:
+        pairs = (f"{_exact(key, depth + 1)}={_exact(part, depth + 1)}" for key, part in value.items())
+        return f"dict[{','.join(sorted(pairs))}]"
+    if cls.__module__ == "numpy" and hasattr(value, "dtype"):
+        told = digest_of(value) if value.shape else repr(value.item())
+        if value.dtype.hasobject or told == UNKNOWN:
+            raise _Inexact
+        return f"{value.dtype}:{value.shape}:{told}"
+    if hasattr(cls, "get_params") and is_known_class(cls):
+        return f"{class_name(value)}({_exact(value.get_params(deep=False), depth + 1)})"
+    raise _Inexact
