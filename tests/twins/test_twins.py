@@ -24,7 +24,7 @@ def _twin() -> ModuleType:
 
 
 twin = _twin()
-SHARE = ("s03", "s10", "s14", "s24", "s27", "s28", "s35", "s49", "s62", "s65")
+SHARE = ("s03", "s10", "s66", "s24", "s27", "s28", "s35", "s49", "s62", "s65")
 
 
 def script(name: str) -> Path:

@@ -24,4 +24,5 @@ for place in (sklearn.metrics, sklearn.model_selection):
             print(name, inspect.signature(found), found.__qualname__, found.__module__, found.__annotations__)
             print(inspect.getsourcefile(found)[-30:], len(inspect.getsource(found)))
 for method in (LogisticRegression.fit, RandomForestClassifier.fit, SGDClassifier.partial_fit, BaseEstimator.get_params):
-    print(inspect.getsourcefile(method)[-30:], len(inspect.getsource(method)), inspect.unwrap(method).__name__)
+    real = inspect.unwrap(method)  # the file of a decorated function is its decorator's
+    print(inspect.getsourcefile(real)[-30:], len(inspect.getsource(method)), real.__name__)

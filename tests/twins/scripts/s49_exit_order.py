@@ -6,6 +6,9 @@ import weakref
 
 from sklearn.linear_model import LinearRegression
 
+# Finalizers run where the first of them took its place among the exit hooks, be it that of a library.
+early = threading.Event()
+weakref.finalize(early, print, "early is finalized")
 atexit.register(print, "registered first")
 model = LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0])
 weakref.finalize(model, print, "model is finalized")
