@@ -110,14 +110,8 @@ class FunctionRecord(RunRecord):
     def _describe_result(self, result: Any, seconds: float, end_time: int) -> None:
         facts = Facts()
         with self.quietly("reading the results"):
-            facts = _inspection.found(
-                self.function,
-                self.arguments,
-                result,
-                deadline=time.perf_counter() + self.config.budget(seconds),
-                pos_label=self.config.pos_label,
-                rows=self.config.log_input_examples,
-            )
+            deadline = time.perf_counter() + self.config.budget(seconds)
+            facts = _inspection.found(self.function, self.arguments, result, self.config, deadline=deadline)
         self.notes += facts.notes
         tags, datasets = dict(facts.tags), []
         if self.config.log_datasets:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fitbook import _validate
+from fitbook.autolog._config import Config
 from fitbook.autolog.sklearn import _charts, _plots
 from fitbook.autolog.sklearn._facts import Facts
+from fitbook.autolog.sklearn._held_out import out_of_fold_report
 from fitbook.autolog.sklearn._lazy import Lazy
 from fitbook.autolog.sklearn._params import text_of_argument
-from fitbook.autolog.sklearn._report import out_of_fold_report
 from fitbook.autolog.sklearn._table import Table
 
 if TYPE_CHECKING:
@@ -26,9 +27,7 @@ _MAX_FEATURES = 100
 _MAX_PICTURES = 10
 
 
-def found(
-    function: str, arguments: Arguments, result: Any, *, deadline: float, pos_label: Any = None, rows: bool = False
-) -> Facts:
+def found(function: str, arguments: Arguments, result: Any, config: Config, *, deadline: float) -> Facts:
     """What a call of one of scikit-learn's functions has led to.
 
     Parameters
@@ -38,31 +37,31 @@ def found(
         What it was called with, defaults included.
     result : object
         What it has returned.
+    config : Config
     deadline : float
         Reading of ``time.perf_counter()`` until which metrics of predictions may be computed.
-    pos_label : label, optional
-        The positive class of binary problems.
-    rows : bool
-        Keep rows of the targets and predictions, too.
     """
     facts = Facts()
     with np.errstate(all="ignore"):
         if function == "cross_val_predict":
-            _cross_val_predict(facts, arguments, result, deadline, pos_label, rows)
+            _cross_val_predict(facts, arguments, result, config, deadline)
         else:
             _READERS[function](facts, arguments, result)
     return facts
 
 
-def _cross_val_predict(
-    facts: Facts, arguments: Arguments, result: Any, deadline: float, pos_label: Any, rows: bool
-) -> None:
-    method = arguments.get("method", "predict")
+def _cross_val_predict(facts: Facts, arguments: Arguments, result: Any, config: Config, deadline: float) -> None:
     report = out_of_fold_report(
-        arguments["estimator"], arguments["y"], result, method, deadline=deadline, pos_label=pos_label
+        arguments["estimator"],
+        arguments["y"],
+        result,
+        arguments["method"],
+        deadline=deadline,
+        sampling=config.sampling,
+        pos_label=config.pos_label,
     )
-    if not rows:
-        report.curves.pop("predicted_vs_true", None)
+    if not config.log_input_examples:
+        report.curves.pop("predicted_vs_true", None)  # rows of the data, which is not stored unasked
     facts.metrics, facts.notes = report.metrics, report.notes
     facts.tables, facts.pictures = report.tables(), _plots.pictures(report)
 

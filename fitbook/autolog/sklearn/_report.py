@@ -14,7 +14,6 @@ from fitbook.autolog.sklearn._lazy import Lazy
 from fitbook.autolog.sklearn._own_score import own_score
 from fitbook.autolog.sklearn._predict import (
     ClassifierOutput,
-    Codes,
     bytes_copied,
     classify,
     codes_in,
@@ -192,58 +191,6 @@ def training_report(
     return report
 
 
-def out_of_fold_report(
-    estimator: Any, y: Any, predicted: Any, method: str, *, deadline: float, pos_label: Any = None
-) -> Report:
-    """Measure what ``cross_val_predict`` has returned; its metrics are ``cross_val_…``.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Only its kind matters.
-    y : array-like of shape (n_samples,) or (n_samples, n_outputs), or None
-    predicted : array-like
-    method : str
-        What of the estimator was called: ``"predict"``, ``"predict_proba"``, …
-    deadline, pos_label
-        As of a `training_report`.
-    """
-    kind = estimator_type(estimator)
-    report = Report(kind=kind, deadline=deadline, prefix="cross_val_", data="out-of-fold predictions")
-    fit = _Fit(estimator, None, y, None, predicted, pos_label, 0.0, 0.0, True, report)
-    try:
-        if kind == "classifier" and y is not None:
-            report.rows_used = report.n_rows = count_rows(y)
-            _held_out_labels(fit, method)
-        elif kind == "regressor" and y is not None and method == "predict":
-            report.rows_used = report.n_rows = count_rows(y)
-            _numbers(report, np.asarray(y, dtype=np.float64), np.asarray(predicted, dtype=np.float64), None)
-    except Exception as error:
-        report.notes.append(f"out-of-fold metrics: {type(error).__name__}: {error}"[:500])
-    return report
-
-
-def _held_out_labels(fit: _Fit, method: str) -> None:
-    true, values = np.asarray(fit.y), fit.predicted
-    if isinstance(values, list) or (true.ndim == 2 and true.shape[1] > 1 and method != "predict"):
-        fit.report.notes.append(f"metrics: none is made of {method} of several outputs")
-        return
-    values = np.asarray(values)
-    if true.ndim == 2 and true.shape[1] > 1:
-        _several_labels(fit.report, true, values, None)
-        return
-    classes = np.unique(true)
-    if method == "predict":
-        output = ClassifierOutput(values, None, None)
-    elif values.ndim == 1:
-        output = ClassifierOutput(Codes((values > 0).astype(np.intp)), None, values if len(classes) == 2 else None)
-    else:
-        proba = {"predict_proba": values, "predict_log_proba": np.exp(values)}.get(method)
-        score = proba[:, 1] if proba is not None and len(classes) == 2 else None
-        output = ClassifierOutput(Codes(np.argmax(values, axis=1)), proba, score)
-    _one_label(fit, classes, true, output, None)
-
-
 def _may_predict(fit: _Fit, *, needs_y: bool = True) -> bool:
     why = None
     if fit.X is None or (needs_y and fit.y is None):
@@ -283,16 +230,40 @@ def _classifier(fit: _Fit) -> None:
     output, step = found
     true, weights = np.asarray(every(fit.y, step)), _weights(fit, step)
     if several:
-        _several_labels(report, true, output.labels, weights)
+        several_labels(report, true, output.labels, weights)
     else:
         if classes is None:
             classes = np.unique(np.concatenate([true.reshape(-1), output.labels.reshape(-1)]))
-        _one_label(fit, np.asarray(classes), true, output, weights)
+        calibrated = type(unwrap(estimator)[0]).__name__ == "CalibratedClassifierCV"
+        one_label(report, np.asarray(classes), true, output, weights, pos_label=fit.pos_label, calibrated=calibrated)
     _score(fit, "accuracy_score")
 
 
-def _one_label(fit: _Fit, classes: NDArray[Any], true: Any, output: Any, weights: Any) -> None:
-    report, labels = fit.report, classes.tolist()
+def one_label(
+    report: Report,
+    classes: NDArray[Any],
+    true: Any,
+    output: ClassifierOutput,
+    weights: Any,
+    *,
+    pos_label: Any,
+    calibrated: bool,
+) -> None:
+    """Report how well one label for each row was predicted.
+
+    Parameters
+    ----------
+    report : Report
+    classes : ndarray of shape (n_classes,)
+        Unique labels in rising order.
+    true : array-like of shape (n,)
+    output : ClassifierOutput
+    weights : float64 ndarray of shape (n,) or None
+    pos_label : label or None
+    calibrated : bool
+        It is of interest whether the probabilities are right.
+    """
+    labels = classes.tolist()
     codes, guesses = codes_in(true, classes), codes_in(output.labels, classes)
     proba, score = output.proba, output.score
     known = (codes >= 0) & (guesses >= 0)
@@ -303,9 +274,9 @@ def _one_label(fit: _Fit, classes: NDArray[Any], true: Any, output: Any, weights
         report.rows_used = len(codes)
     if not len(codes):
         return
-    positive = labels.index(fit.pos_label) if fit.pos_label in labels else None
-    if fit.pos_label is not None and positive is None:
-        report.notes.append(f"pos_label {fit.pos_label!r} is not among the classes; averages over classes instead")
+    positive = labels.index(pos_label) if pos_label in labels else None
+    if pos_label is not None and positive is None:
+        report.notes.append(f"pos_label {pos_label!r} is not among the classes; averages over classes instead")
     notes = report.notes
     matrix = _metrics.confusion(codes, guesses, len(labels), weights)
     _part(report, "label metrics", lambda: _metrics.label_scores(matrix, positive, notes))
@@ -315,7 +286,7 @@ def _one_label(fit: _Fit, classes: NDArray[Any], true: Any, output: Any, weights
         notes.append(f"confusion_matrix: skipped, {len(labels):,} classes")
     if proba is not None:
         _part(report, "log_loss", lambda: _metrics.log_loss(codes, proba, weights, notes))
-        if report.prefix != PREFIX or type(unwrap(fit.estimator)[0]).__name__ == "CalibratedClassifierCV":
+        if calibrated:
             second = 1 if positive is None else positive
             sure = np.full(len(codes), second) if len(labels) == 2 else proba.argmax(axis=1)
             given = proba[np.arange(len(codes)), sure]
@@ -338,7 +309,8 @@ def _curves(report: Report, positive: Any, score: Any, weights: Any) -> dict[str
     return metrics
 
 
-def _several_labels(report: Report, true: Any, predicted: Any, weights: Any) -> None:
+def several_labels(report: Report, true: NDArray[Any], predicted: NDArray[Any], weights: Any) -> None:
+    """Report how well the labels of several outputs were predicted."""
     report.notes.append("curves: skipped, the target has several outputs")
     _part(report, "label metrics", lambda: _metrics.several_scores(true, predicted, weights, report.notes))
 
@@ -362,11 +334,12 @@ def _regressor(fit: _Fit) -> None:
     if found is None:
         return
     predicted, step = found
-    _numbers(report, np.asarray(every(fit.y, step), dtype=np.float64), predicted, _weights(fit, step))
+    numbers(report, np.asarray(every(fit.y, step), dtype=np.float64), predicted, _weights(fit, step))
     _score(fit, "r2_score")
 
 
-def _numbers(report: Report, true: NDArray[Any], predicted: NDArray[Any], weights: Any) -> None:
+def numbers(report: Report, true: NDArray[Any], predicted: NDArray[Any], weights: Any) -> None:
+    """Report how near predictions came to one number, or several, for each row."""
     predicted = predicted.reshape(true.shape)
     _part(report, "regression metrics", lambda: _metrics.regression_scores(true, predicted, weights, report.notes))
     if true.size == len(true):

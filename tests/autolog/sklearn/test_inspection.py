@@ -10,6 +10,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import Ridge
 from sklearn.utils import Bunch
 
+from fitbook.autolog._config import Config
 from fitbook.autolog.sklearn._facts import Facts
 from fitbook.autolog.sklearn._inspection import found
 
@@ -17,7 +18,7 @@ A = {"estimator": DummyClassifier(), "X": np.zeros((4, 2)), "y": np.arange(4) % 
 
 
 def read(function: str, result: Any, **arguments: Any) -> Facts:
-    facts = found(function, {**A, **arguments}, result, deadline=math.inf)
+    facts = found(function, {**A, **arguments}, result, Config(), deadline=math.inf)
     for paint in facts.pictures.values():
         assert paint().startswith(b"\x89PNG")
     return facts
@@ -129,5 +130,6 @@ def test_predictions_of_a_regression_out_of_fold() -> None:
     facts = read("cross_val_predict", np.arange(4.0) + 1, **numbers)
     assert facts.metrics["cross_val_mean_absolute_error"] == 1.0
     assert facts.tables == {}
-    kept = found("cross_val_predict", {**A, **numbers}, np.arange(4.0), deadline=math.inf, rows=True)
+    asked = Config(log_input_examples=True)
+    kept = found("cross_val_predict", {**A, **numbers}, np.arange(4.0), asked, deadline=math.inf)
     assert list(kept.tables) == ["cross_val_predicted_vs_true.csv"]

@@ -1,5 +1,3 @@
-import math
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,7 +19,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 from sklearn.mixture import GaussianMixture
-from sklearn.model_selection import GridSearchCV, cross_val_predict
+from sklearn.model_selection import GridSearchCV
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier, LocalOutlierFactor
 from sklearn.pipeline import make_pipeline
@@ -30,7 +28,7 @@ from sklearn.semi_supervised import LabelPropagation
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from fitbook.autolog.sklearn._report import out_of_fold_report, training_report
+from fitbook.autolog.sklearn._report import training_report
 
 X, y = make_classification(400, 6, n_informative=4, flip_y=0.2, random_state=0)
 X3, y3 = make_classification(400, 6, n_informative=4, n_classes=3, flip_y=0.2, random_state=0)
@@ -265,25 +263,3 @@ def test_a_calibrated_classifier_shows_how_well_it_is_calibrated():
     of_three = report(CalibratedClassifierCV(DecisionTreeClassifier(max_depth=2), cv=3).fit(X3, y3), X3, y3)
     assert sum(of_three.curves["calibration_curve"].columns["rows"]) == 400
     assert "calibration_curve" not in report(DecisionTreeClassifier().fit(X, y), X, y).curves
-
-
-@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba", "decision_function"])
-@pytest.mark.parametrize("labels", [y, y3], ids=["two", "three"])
-def test_out_of_fold_predictions_are_measured_as_scikit_learn_does(labels, method):
-    model = LogisticRegression()
-    predicted = cross_val_predict(model, X, labels, method=method, cv=3)
-    found = out_of_fold_report(model, labels, predicted, method, deadline=math.inf)
-    classes = cross_val_predict(model, X, labels, cv=3)
-    assert found.notes == []
-    assert found.metrics["cross_val_accuracy_score"] == accuracy_score(labels, classes)
-    assert ("cross_val_log_loss" in found.metrics) == ("proba" in method)
-    if method == "predict_log_proba":
-        proba = cross_val_predict(model, X, labels, method="predict_proba", cv=3)
-        assert found.metrics["cross_val_log_loss"] == pytest.approx(log_loss(labels, proba))
-    assert set(found.tables()) >= {"cross_val_confusion_matrix.csv"}
-
-
-def test_out_of_fold_predictions_that_can_t_be_measured_are_a_note():
-    found = out_of_fold_report(LogisticRegression(), y, np.zeros((3, 7)), "predict_proba", deadline=math.inf)
-    assert found.metrics == {}
-    assert "out-of-fold metrics" in found.notes[0]
