@@ -53,6 +53,10 @@ class Integration(ABC):
             return None
         return f"{self.distribution} {found} is installed, and fitbook works with {self.requirement}"
 
+    def version(self) -> tuple[int, ...]:
+        """Give the leading numbers of the installed version."""
+        return _numbers(metadata.version(self.distribution))
+
     @property
     def config(self) -> Config | None:
         """The options that hold here; None if autologging is off."""

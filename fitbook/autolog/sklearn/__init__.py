@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from fitbook.autolog._guard import quietly
+from fitbook.autolog._guard import quietly, say
 from fitbook.autolog._integration import Integration
 from fitbook.autolog._session import FitHook, hook_fit
 from fitbook.autolog._tasks import hook_parallel
@@ -40,11 +40,17 @@ class SklearnIntegration(Integration):
     def apply(self, module_name: str) -> None:
         """Put the hooks of one module in."""
         module = sys.modules[module_name]
+        missing = []
         for point in POINTS:
             if point.module == module_name:
                 target = getattr(module, point.path, None)
-                if target is not None:
-                    self._apply(point, target)
+                if target is None or not self._apply(point, target):
+                    missing.append(point)
+        if missing:
+            found = self.version()
+            names = ", ".join(point.path for point in missing if point.since <= found)
+            if names:
+                say(f"this version of {module_name} can't be hooked everywhere; not recorded are: {names}")
 
     def disable(self) -> None:
         """Turn off, leave no trace, end all streams, and let go of copies of predictions."""
@@ -52,36 +58,41 @@ class SklearnIntegration(Integration):
         _streams.end_all()
         _links.forget_copies()
 
-    def _apply(self, point: HookPoint, target: Any) -> None:
+    def _apply(self, point: HookPoint, target: Any) -> bool:
+        """Put the hooks of one point in; False if it is not what it was in the versions that are known."""
+        method, cell = self.patches.method, self.patches.cell
         if point.role is Role.ESTIMATORS:
             for cls in (target, *_subclasses(target)):
                 self._hook_class(cls)
             self._watch_new_classes(target)
-        elif point.role is Role.METRIC:
+            return True
+        if point.role is Role.METRIC:
             # Every public metric checks its arguments first, and reaches the real one through this variable.
-            self.patches.cell(target, "func", lambda metric: hook_call(metric, MetricHook(self, metric)))
-        elif point.role is Role.FUNCTION:
-            self.patches.cell(target, "func", lambda function: hook_function(function, self))
-        elif point.role is Role.STEPS:
-            self.patches.method(target, _points.STEP_METHOD, hook_steps)
-        elif point.role is Role.SCORER:
-            self.patches.method(target, "__call__", lambda scorer: hook_call(scorer, ScorerHook(self, scorer)))
-        elif point.role is Role.DISPLAY:
-            for name in _points.DISPLAY_METHODS:
-                make = target.__dict__.get(name)
+            return cell(target, "func", lambda metric: hook_call(metric, MetricHook(self, metric)))
+        if point.role is Role.FUNCTION:
+            return cell(target, "func", lambda function: hook_function(function, self))
+        if point.role is Role.STEPS:
+            return method(target, _points.STEP_METHOD, hook_steps)
+        if point.role is Role.SCORER:
+            return method(target, "__call__", lambda scorer: hook_call(scorer, ScorerHook(self, scorer)))
+        if point.role is Role.DISPLAY:
+            makers = {name: target.__dict__.get(name) for name in _points.DISPLAY_METHODS}
+            for name, make in makers.items():
                 if isinstance(make, classmethod):
                     self.patches.class_method(target, name, hook_call(make.__func__, DisplayHook(self, make.__func__)))
-        elif point.role is Role.OUTPUT:
+            return all(isinstance(make, classmethod) for make in makers.values())
+        if point.role is Role.OUTPUT:
             module: Any = sys.modules[point.module]
-            self.patches.method(module, point.path, hook_output)
-        else:
-            self.patches.method(target, "__call__", lambda original: hook_parallel(original, self))
+            return method(module, point.path, hook_output)
+        return method(target, "__call__", lambda original: hook_parallel(original, self))
 
     def _hook_class(self, cls: type) -> None:
         for name, hook in self._hooks():
             for owner in cls.__mro__:
                 if name in owner.__dict__:
-                    self.patches.method(owner, name, hook)
+                    hooked = self.patches.method(owner, name, hook)
+                    if not hooked and name == "fit" and callable(owner.__dict__[name]):
+                        say(f"{owner.__name__}.fit is no Python function, so its fits are not recorded")
                     # Further up are those that super() leads to; they are patched with the classes they belong to.
                     break
 

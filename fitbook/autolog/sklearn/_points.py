@@ -21,11 +21,12 @@ class Role(Enum):
 
 @dataclass(frozen=True, slots=True)
 class HookPoint:
-    """One hooked place: applied when ``module`` is imported."""
+    """One hooked place: applied when ``module`` is imported; there ``since`` this version, or all that are supported."""
 
     module: str
     path: str
     role: Role
+    since: tuple[int, int] = (0, 0)
 
 
 FIT_METHODS = ("fit", "fit_predict", "fit_transform", "fit_resample")
@@ -103,6 +104,9 @@ METRICS = (
     "zero_one_loss",
 )
 
+# Metrics that the oldest supported version has not.
+SINCE = {"d2_brier_score": (1, 8), "confusion_matrix_at_thresholds": (1, 8), "metric_at_thresholds": (1, 9)}
+
 # The classes of what make_scorer, get_scorer and check_scoring give.
 SCORERS = ("_BaseScorer", "_MultimetricScorer", "_PassthroughScorer")
 DISPLAYS = (
@@ -125,7 +129,7 @@ STEP_METHOD = "_get_best_new_feature_score"
 
 POINTS = (
     HookPoint("sklearn.base", "BaseEstimator", Role.ESTIMATORS),
-    *(HookPoint("sklearn.metrics", name, Role.METRIC) for name in METRICS),
+    *(HookPoint("sklearn.metrics", name, Role.METRIC, SINCE.get(name, (0, 0))) for name in METRICS),
     *(HookPoint("sklearn.metrics._scorer", name, Role.SCORER) for name in SCORERS),
     *(HookPoint("sklearn.metrics", name, Role.DISPLAY) for name in DISPLAYS),
     HookPoint("sklearn.calibration", "CalibrationDisplay", Role.DISPLAY),
