@@ -32,7 +32,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 import fitbook
 from fitbook.autolog import _guard
-from fitbook.autolog.sklearn import _inspection
+from fitbook.autolog.sklearn import POINTS, Role, _inspection
 from fitbook.entities import Run
 
 Runs = Callable[..., list[Run]]
@@ -122,6 +122,11 @@ def test_a_call_is_one_complete_run(data: Any, runs: Runs, files: Files, functio
     )
     assert set(run.data.metrics) == metrics | OWN_COST
     assert files(run.info.run_id) == expected | {"estimator.html"}
+
+
+def test_every_hooked_function_is_read() -> None:
+    hooked = {point.path for point in POINTS if point.role is Role.FUNCTION}
+    assert hooked == set(CALLS) == {*_inspection._READERS, "cross_val_predict"}
 
 
 def results_of(call: Callable[[Any, Any], Any], data: Any) -> tuple[Any, ...]:
