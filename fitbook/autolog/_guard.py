@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
+import re
 import sys
 import traceback
 import warnings
@@ -27,6 +29,8 @@ swallowed: deque[tuple[str, BaseException]] = deque(maxlen=1000)
 
 _said: set[str] = set()
 _silent = False
+
+_OF_TESTS = re.compile(r"\.(tests|_mocking|_testing)(\.|$)")
 
 
 class quietly:
@@ -163,6 +167,11 @@ def is_library(module: object) -> bool:
 def package_of(module: object) -> str:
     """The package that a module's name begins with; empty for what is no name, and for a package's tests.
 
-    Those are programs like the user's: they have classes and functions of their own, and compute scores.
+    Those are programs like the user's: they have classes of their own, which draw random numbers, and compute scores.
     """
-    return module.partition(".")[0] if isinstance(module, str) and ".tests." not in module else ""
+    return _package(module) if isinstance(module, str) else ""
+
+
+@functools.lru_cache(maxsize=4096)
+def _package(module: str) -> str:
+    return "" if _OF_TESTS.search(module) else module.partition(".")[0]

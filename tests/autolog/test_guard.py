@@ -165,7 +165,7 @@ def test_suppressed_survives_filters_being_reset_meanwhile() -> None:
 @pytest.mark.parametrize(
     ("name", "ours"),
     [("sklearn.base", True), ("fitbook", True), ("joblib.parallel", True), ("sklearnex", False), (None, False)]
-    + [("sklearn.tests.test_base", False), ("sklearn.utils.tests.test_tags", False)],
+    + [("sklearn.tests.test_base", False), ("sklearn.utils._mocking", False)],
 )
 def test_libraries_are_told_from_the_user_s_program(name: str | None, ours: bool) -> None:
     assert _guard.is_library(name) is ours

@@ -113,3 +113,9 @@ def test_a_library_s_tests_are_programs_like_the_user_s():
 
     assert unknown_part(InTests()) == "test_a_library_s_tests_are_programs_like_the_user_s.<locals>.InTests"
     assert unknown_part(make_pipeline(FunctionTransformer(np.exp), InTests())) is not None
+
+
+def test_scikit_learn_s_mock_draws_and_counts_as_a_test_s():
+    from sklearn.utils._mocking import CheckingClassifier
+
+    assert unknown_part(CheckingClassifier()) == "CheckingClassifier"
