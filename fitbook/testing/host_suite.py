@@ -229,7 +229,8 @@ def hooked_classes() -> list[type]:
 
 
 def _metric_functions() -> dict[str, Any]:
-    return {point.path: getattr(sklearn.metrics, point.path) for point in POINTS if point.role is Role.METRIC}
+    names = [point.path for point in POINTS if point.role is Role.METRIC and hasattr(sklearn.metrics, point.path)]
+    return {name: getattr(sklearn.metrics, name) for name in names}
 
 
 def _described(cls: type) -> dict[str, Any]:
