@@ -12,9 +12,10 @@ import functools
 import types
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 Wrap = Callable[[Callable[..., Any]], Callable[..., Any]]
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Patches:
@@ -102,11 +103,7 @@ class Patches:
         return None
 
     def _hook(self, original: Any, wrap: Wrap) -> Any:
-        hooked: Any = wrap(original)
-        # Who looks at the stack (so does scikit-learn's suite) finds the names that were there before.
-        if isinstance(original, types.FunctionType):
-            code = original.__code__
-            hooked.__code__ = hooked.__code__.replace(co_name=code.co_name, co_qualname=code.co_qualname)
+        hooked = unseen(wrap(original), original)
         self._ours.add(hooked)
         return hooked
 
@@ -116,6 +113,20 @@ class Patches:
         if owner is None or not self.is_ours(raw):
             return
         setattr(owner, name, raw.unhooked if _is_conditional(raw) else raw.__wrapped__)  # type: ignore[union-attr]
+
+
+def unseen(hook: F, original: object = None) -> F:
+    """Let a function be on the stack what it stands for, to those who look at it.
+
+    It has the original's name there; and those who count frames, to say where a warning comes from or where a line was
+    logged, count it as little as one of Python's import system, which they know by the name of its file.
+    """
+    function: Any = hook
+    code = original.__code__ if isinstance(original, types.FunctionType) else function.__code__
+    function.__code__ = function.__code__.replace(
+        co_name=code.co_name, co_qualname=code.co_qualname, co_filename="<fitbook, like importlib._bootstrap>"
+    )
+    return hook
 
 
 def _is_conditional(raw: Any) -> bool:

@@ -19,6 +19,7 @@ import cloudpickle
 
 from fitbook.autolog._config import Config
 from fitbook.autolog._guard import inside, quietly
+from fitbook.autolog._patch import unseen
 from fitbook.autolog._portable import Call, function_if_loaded
 from fitbook.autolog._record import borrowed
 from fitbook.autolog._session import recording, without_frame
@@ -74,6 +75,7 @@ class Task:
     def __init__(self, function: Callable[..., Any], context: Context, observer: Observer | None) -> None:
         self.function, self.context, self.observer = function, context, observer
 
+    @unseen
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         context, observer = self.context, self.observer
         level, stack = inside.get(), _active.stack()

@@ -12,6 +12,7 @@ from typing import Any
 from fitbook.autolog import _guard
 from fitbook.autolog._config import Config
 from fitbook.autolog._integration import sent
+from fitbook.autolog._patch import unseen
 from fitbook.autolog._record import borrowed
 from fitbook.autolog._session import finish_in_worker, without_frame
 from fitbook.autolog._switch import INTEGRATIONS
@@ -48,6 +49,7 @@ class _Recording:
     def __init__(self, task: Task, sender: Sender) -> None:
         self._task, self._sender = task, sender
 
+    @unseen
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         config = _options(self._sender)
         if config is None:

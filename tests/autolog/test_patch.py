@@ -4,12 +4,14 @@ import functools
 import gc
 import pickle
 import sys
+import warnings
 import weakref
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 import cloudpickle
+import pytest
 from sklearn.utils.metaestimators import available_if
 
 from fitbook.autolog._patch import Patches
@@ -186,4 +188,17 @@ def test_cloudpickle_takes_hooked_importable_classes_by_name() -> None:
     patches = Patches()
     patches.method(Base, "work", hook)
     assert cloudpickle.loads(cloudpickle.dumps(Base)) is Base
+    patches.undo()
+
+
+def test_who_counts_frames_does_not_count_hooks() -> None:
+    class Warns:
+        def method(self) -> None:
+            warnings.warn("from where it was called", UserWarning, stacklevel=2)
+
+    patches = Patches()
+    patches.method(Warns, "method", hook)
+    with pytest.warns(UserWarning, match="from where") as caught:
+        Warns().method()
+    assert caught[0].filename == __file__
     patches.undo()
