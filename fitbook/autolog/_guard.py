@@ -99,6 +99,17 @@ def say(message: str, *, once: str | tuple[str, ...] = ()) -> None:
             print(message, file=sys.stderr)  # noqa: T201
 
 
+def tell(message: str) -> None:
+    """Print a line where somebody is watching, a terminal or a notebook, once; it is no warning, which would be a change."""
+    if _silent or message in _said:
+        return
+    _said.add(message)
+    logger.info("%s", message)
+    with contextlib.suppress(Exception):  # there may be no standard error, or a closed one
+        if "ipykernel" in sys.modules or sys.stderr.isatty():
+            print(f"fitbook: {message}", file=sys.stderr)  # noqa: T201
+
+
 def start_over(*, silent: bool) -> None:
     """Forget what was said, as when autologging is turned on anew."""
     global _silent

@@ -19,9 +19,10 @@ else:
 
 T = TypeVar("T")
 
-PROBE_ROWS = 10
+PROBE_ROWS, QUICK_PROBE_ROWS = 10, 100
 MIN_ROWS = 200
 _MAX_GROWTH = 8
+_ESTIMATES_ARE_HIGH = 1.5
 _NO_PROBE_ROWS = 300
 _SHARE_OF_FIT = 0.06
 
@@ -157,10 +158,12 @@ def within_budget(
     (result, step) or None
         The result for ``every(X, step)``; None if not even 200 rows fit into the budget, or not all without sampling.
     """
-    if n_rows <= _NO_PROBE_ROWS or seconds == math.inf or (quick is not None and quick + per_row * n_rows <= seconds):
+    is_quick = quick is not None and quick + per_row * n_rows <= _ESTIMATES_ARE_HIGH * seconds
+    if n_rows <= _NO_PROBE_ROWS or seconds == math.inf or is_quick:
         return call(X), 1
     start = time.perf_counter()
-    rows, tried = PROBE_ROWS, False
+    # What is quick for each row costs most for the call itself, so few rows would tell too little.
+    rows, tried = PROBE_ROWS if quick is None else QUICK_PROBE_ROWS, False
     while True:
         step = -(-n_rows // rows)
         rows = -(-n_rows // step)

@@ -17,6 +17,7 @@ from fitbook.autolog.sklearn import _links, _results
 from fitbook.autolog.sklearn._caller import name_of, users_frame
 from fitbook.autolog.sklearn._evaluations import Evaluation
 from fitbook.autolog.sklearn._links import Prediction
+from fitbook.autolog.sklearn._watch import look_at_evaluation
 
 if TYPE_CHECKING:
     from fitbook.autolog._integration import Integration
@@ -54,6 +55,7 @@ class PredictHook(Hook):
                 classes = None if self._method == "predict" else _classes_of(estimator)
                 prediction = Prediction(run, name_of(0, args, kwargs, caller, self._method))
                 _links.note_prediction(result, prediction, classes)
+                look_at_evaluation(run, args[0] if args else kwargs.get("X"))
 
 
 class CallHook(Hook, ABC):
@@ -264,6 +266,8 @@ def _noting_score(
     own_name = f"{type(model).__name__}_score"
 
     def note(result: Any) -> None:
+        if scorer is None and _results.is_number(result):
+            look_at_evaluation(run, given.get("X"), float(result))
         for name, value, options in _scores_of(scorer, result, own_name):
             if _results.is_number(value):
                 evaluation = Evaluation(run, name, data_name)
