@@ -19,6 +19,7 @@ from fitbook.autolog.sklearn._facts import Facts
 from fitbook.autolog.sklearn._files import write_files
 from fitbook.autolog.sklearn._live import LiveSearch, Rung, is_search
 from fitbook.autolog.sklearn._search import SearchResult, search_result
+from fitbook.autolog.sklearn._warm import warm_fit
 from fitbook.autolog.sklearn._watch import findings_of_fit
 from fitbook.entities import DatasetInput, RunStatus
 from fitbook.errors import ModelError
@@ -70,7 +71,9 @@ class FitRecord(RunRecord):
         self.steps: list[tuple[int, float]] = []  # of a sequential feature selection
         self.data = _describe.fingerprint(call.X, call.y)
         tags = {**_describe.tags(estimator), **({"fitbook.method": method} if method != "fit" else {})}
-        super().__init__(config, type(estimator).__name__, _describe.params(estimator), tags)
+        params = _describe.params(estimator)
+        self._warm = warm_fit(config, estimator, params)
+        super().__init__(config, type(estimator).__name__, params, tags, self._warm.before)
 
     def observer(self) -> Rung | None:
         """What observes the tasks that are given to joblib now: the splits of a search."""
@@ -124,9 +127,9 @@ class FitRecord(RunRecord):
             report.curves.pop("predicted_vs_true", None)  # it would store targets, and no data is stored unasked
         self.notes += report.notes
         self.bytes_copied += self.data.bytes_copied + report.bytes_copied
-        metrics = {**report.metrics, "fit_duration_seconds": fit_seconds}
+        metrics = {**report.metrics, "fit_duration_seconds": fit_seconds, **self._warm.metrics}
         params: dict[str, str] = {}
-        tags = self._data_tags()
+        tags = self._data_tags() | self._warm.tags
         if 0 < report.rows_used < report.n_rows:
             tags["fitbook.training_rows_used"] = f"{report.rows_used} of {report.n_rows}"
         weights = None
@@ -152,7 +155,8 @@ class FitRecord(RunRecord):
         outline = _describe.outline(self.estimator)
         if self.notes:
             tags["fitbook.notes"] = _validate.safe_text("\n".join(self.notes))
-        self.commit(points(metrics, end_time), params, tags, self._datasets())
+        self.commit(points(metrics, end_time, self._warm.number), params, tags, self._datasets())
+        self._warm.keep(self.estimator, self)
         if facts.curves:
             self.soon("writing curves", functools.partial(self.run.log_batch, facts.points(end_time)))
         self._link(search, result)
@@ -215,7 +219,7 @@ class FitRecord(RunRecord):
         with self.quietly("reading iteration curves"):
             X, y = self.call.X, self.call.y
             found = _describe.iteration_curves(self.estimator, X, y, deadline=report.deadline, notes=self.notes)
-            return _describe.thinned(found, self.notes)
+            return _describe.thinned(self._warm.new_points(found), self.notes)
         return {}
 
     def _write_children(self, search: SearchResult, end_time: int) -> None:
@@ -230,7 +234,8 @@ class FitRecord(RunRecord):
     def _write_models(self, models: list[PendingModel], *, is_search: bool) -> None:
         chosen = BEST_PATH if is_search else MODEL_PATH
         for model in models:
-            register = self.config.registered_model_name if model.path == chosen else None
+            # A version that the first of several fits made is of this run, whose model is now this one.
+            register = self.config.registered_model_name if model.path == chosen and self._warm.number < 2 else None
             write = functools.partial(write_model, model, register)
             self.soon(f"writing the model {model.path!r}", write, model.snapshot.size_bytes)
 

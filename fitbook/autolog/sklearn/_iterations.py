@@ -173,7 +173,7 @@ def _staged(model: Any, before: list[Any], X: Any, y: Any, deadline: float, note
     curve: list[tuple[int, float]] = []
     for stage, predicted in enumerate(model.staged_predict(rows), start=1):
         if time.perf_counter() > deadline:
-            notes.append(f"staged predictions: skipped, {stage - 1:,} stages were all that the budget allowed")
+            notes.append("staged predictions: skipped, they would exceed the budget")
             return {}
         if is_classifier:
             curve.append((stage, float((predicted == true).mean())))

@@ -31,12 +31,12 @@ _copies = Copies()
 
 def link(estimator: Any, run: RunHandle) -> None:
     """Note the run of an estimator; the estimator is not kept alive by it."""
-    _remember(_runs, estimator, run)
+    remember(_runs, estimator, run)
 
 
 def run_of(estimator: Any) -> RunHandle | None:
     """Give the run of the last recorded fit of an estimator."""
-    found: RunHandle | None = _recall(_runs, estimator)
+    found: RunHandle | None = recall(_runs, estimator)
     return found
 
 
@@ -57,7 +57,7 @@ def note_prediction(values: Any, prediction: Prediction, classes: Any = None) ->
         for part in values:
             note_prediction(part, prediction)
         return
-    _remember(_by_identity, values, prediction)
+    remember(_by_identity, values, prediction)
     _copies.note(values, prediction, classes if isinstance(classes, np.ndarray) else None)
 
 
@@ -79,7 +79,7 @@ def forget_copies() -> None:
 
 def _source_of(values: Any) -> Prediction | None:
     while values is not None:
-        found: Prediction | None = _recall(_by_identity, values)
+        found: Prediction | None = recall(_by_identity, values)
         if found is not None:
             return found
         # Only an array is asked: anybody else's attribute could run code of the user's.
@@ -87,7 +87,8 @@ def _source_of(values: Any) -> Prediction | None:
     return None
 
 
-def _remember(table: dict[int, tuple[weakref.ref[Any], Any]], key: Any, value: Any) -> None:
+def remember(table: dict[int, tuple[weakref.ref[Any], Any]], key: Any, value: Any) -> None:
+    """Note a value for an object in a table, for as long as the object lives."""
     number = id(key)
     try:
         reference = weakref.ref(key, lambda _: table.pop(number, None))
@@ -96,6 +97,7 @@ def _remember(table: dict[int, tuple[weakref.ref[Any], Any]], key: Any, value: A
     table[number] = (reference, value)
 
 
-def _recall(table: dict[int, tuple[weakref.ref[Any], Any]], key: Any) -> Any:
+def recall(table: dict[int, tuple[weakref.ref[Any], Any]], key: Any) -> Any:
+    """Give what was noted for an object; None if nothing was."""
     entry = table.get(id(key))
     return entry[1] if entry is not None and entry[0]() is key else None
