@@ -99,15 +99,24 @@ def say(message: str, *, once: str | tuple[str, ...] = ()) -> None:
             print(message, file=sys.stderr)  # noqa: T201
 
 
-def tell(message: str) -> None:
-    """Print a line where somebody is watching, a terminal or a notebook, once; it is no warning, which would be a change."""
-    if _silent or message in _said:
+def tell(message: str, *, once: str = "", asked: bool = False) -> None:
+    """Print a line on standard error, once; it is no warning, which would be a change to the program.
+
+    Parameters
+    ----------
+    message : str
+    once : str, optional
+        What the line is known by, if not by its words.
+    asked : bool
+        The user wants it anywhere, rather than where somebody is watching: in a terminal or a notebook.
+    """
+    if _silent or (once or message) in _said:
         return
-    _said.add(message)
+    _said.add(once or message)
     logger.info("%s", message)
     with contextlib.suppress(Exception):  # there may be no standard error, or a closed one
-        if "ipykernel" in sys.modules or sys.stderr.isatty():
-            print(f"fitbook: {message}", file=sys.stderr)  # noqa: T201
+        if asked or "ipykernel" in sys.modules or sys.stderr.isatty():
+            sys.stderr.write(f"{message}\n")
 
 
 def start_over(*, silent: bool) -> None:

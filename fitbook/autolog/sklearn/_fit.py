@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from fitbook import _validate, settings
 from fitbook.autolog._config import Config
-from fitbook.autolog._guard import say, suppressed
+from fitbook.autolog._guard import quietly, say, suppressed, tell
 from fitbook.autolog._record import RunRecord, points
 from fitbook.autolog.sklearn import _describe, _links, _plots
 from fitbook.autolog.sklearn._call import FitCall, fit_call, head
 from fitbook.autolog.sklearn._children import Children
+from fitbook.autolog.sklearn._explain import explanation
 from fitbook.autolog.sklearn._facts import Facts
 from fitbook.autolog.sklearn._files import write_files
 from fitbook.autolog.sklearn._live import LiveSearch, Rung, is_search
@@ -23,7 +24,7 @@ from fitbook.autolog.sklearn._warm import warm_fit
 from fitbook.autolog.sklearn._watch import findings_of_fit
 from fitbook.entities import DatasetInput, RunStatus
 from fitbook.errors import ModelError
-from fitbook.tracking._backend import patience
+from fitbook.tracking._backend import get_tracking_uri, patience
 from fitbook.tracking._models import PendingModel, freeze_model
 from fitbook.tracking._run import now_ms
 
@@ -55,7 +56,12 @@ def begin(
     with suppressed():
         if not (_describe.is_model(estimator) and config.records(type(estimator))):
             return None
-        record = FitRecord(config, estimator, method, fit_call(original, args, kwargs))
+        call = fit_call(original, args, kwargs)
+        if config.explain:
+            with quietly("explaining what is recorded"):
+                told = explanation(config, estimator, method, call, get_tracking_uri())
+                tell(told, once=f"explained {type(estimator)}", asked=True)
+        record = FitRecord(config, estimator, method, call)
     record.overhead = time.perf_counter() - began
     record.fit_began = time.perf_counter()
     return record

@@ -74,7 +74,7 @@ def findings_of_fit(record: RunRecord, estimator: Any, X: Any, y: Any, metrics: 
     if found:
         record.later(f"writing {_FILE}", functools.partial(_write, record.run, list(found.values())))
     for one in found.values():
-        tell(f"{record.name}: {one.text}")
+        tell(f"fitbook: {record.name}: {one.text}", once=one.text)
     return _tags(found.values())
 
 
@@ -104,7 +104,7 @@ def look_at_evaluation(run: RunHandle, data: Any, score: float | None = None) ->
         if finding is not None and finding.name not in watched.found:
             watched.found[finding.name] = finding
             run.soon(functools.partial(_write_later, run, list(watched.found.values())))
-            tell(f"{finding.text}")
+            tell(f"fitbook: {finding.text}")
 
 
 def reappearing(training: Hashes, held_out: Hashes, *, scored: bool) -> Finding | None:
