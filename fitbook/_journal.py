@@ -1,149 +1,117 @@
-"""Tags put into a SQLite store at once, from a process that has loaded nothing else of fitbook.
+"""Journals: what many processes have to say of one run, appended to a file beside the SQLite store.
 
-What a worker process of a search has to say takes it twenty microseconds, and loading the store would take it half a
-second. So this is the standard library only, and knows the one table that it writes to.
+An entry takes ten microseconds, whoever else is writing to the store, and is durable against the death of the process.
+Who keeps the run reads them, and moves them to where they belong; if it dies, the store does that when it ends the run.
+This is the standard library only, for a worker process has loaded nothing else of fitbook.
 """
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
-import sqlite3
-import threading
-from collections.abc import Sequence
-from urllib.parse import quote
+from collections.abc import Iterator
+from typing import NamedTuple
 
-# How long a fork waits for a write that is under way.
-_FORK_SECONDS = 2.0
+# How many files a process has open to append to; a search has one.
+_MAX_OPEN = 4
 
-_PUT = (
-    "INSERT INTO tags (run, key, value) SELECT id, ?, ? FROM runs WHERE run_id = ? AND lifecycle_stage = 'active' "
-    "ON CONFLICT (run, key) DO UPDATE SET value = excluded.value"
-)
+_open: dict[str, int] = {}
 
 
-class Inbox:
-    """The tags of one SQLite file; safe to use from several threads, and in a process that forks.
+class Entry(NamedTuple):
+    """One entry: the run that it is about, and what would be a tag's key and value."""
+
+    about: str
+    key: str
+    value: str
+
+
+def path_of(database: str, run_id: str) -> str:
+    """Name the journal of a run in the store that is this file."""
+    return f"{database}-notes-{run_id}"
+
+
+def append(path: str, entry: Entry) -> None:
+    """Append an entry, whose value has no line breaks, to a journal that is there.
+
+    Raises
+    ------
+    OSError
+        There is none, as on another machine, or the disk is full.
+    """
+    handle = _open.get(path)
+    if handle is None:
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        while len(_open) >= _MAX_OPEN:
+            forget(next(iter(_open)))
+        _open[path] = handle
+    line = f"{entry.about} {entry.key} {entry.value}\n".encode()
+    if os.write(handle, line) != len(line):
+        os.write(handle, b"\n")  # what comes next begins on a line of its own
+        raise OSError(f"There was no room for an entry in {path}.")
+
+
+def forget(path: str) -> None:
+    """Close a journal that this process has appended to."""
+    handle = _open.pop(path, None)
+    if handle is not None:
+        with contextlib.suppress(OSError):
+            os.close(handle)
+
+
+def entries(lines: bytes) -> Iterator[Entry]:
+    """Read entries; half a one, of a process that was killed, is none."""
+    for line in lines.split(b"\n")[:-1]:
+        parts = line.decode("utf-8", "replace").split(" ", 2)
+        if len(parts) == 3 and parts[1].startswith("fitbook.") and parts[2][:1] + parts[2][-1:] == "{}":
+            yield Entry(*parts)
+
+
+def left_behind(path: str) -> list[Entry]:
+    """Read the journal of whoever has died; nothing if there is none."""
+    try:
+        with open(path, "rb") as file:
+            return list(entries(file.read() + b"\n"))
+    except OSError:
+        return []
+
+
+class Journal:
+    """A journal as it is read by who has made it.
 
     Parameters
     ----------
-    file : str
-        A store's database, which is there.
+    path : str
+        Where it is made.
+
+    Raises
+    ------
+    OSError
+        It can't be made.
     """
 
-    def __init__(self, file: str) -> None:
-        self._file = file
-        self._url = f"file:{quote(file)}?mode=rw"
-        self._lock = threading.Lock()
-        self._held = False
-        self._connection: sqlite3.Connection | None = None
-        self._identity: tuple[int, int] | None = None
-        self._waits = -1.0
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._handle: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._rest = b""
 
-    def put(self, run_id: str, tags: Sequence[tuple[str, str]], wait: float) -> bool:
-        """Set tags of a run, all or none; they are durable against the death of the process when this returns.
+    def read(self) -> list[Entry]:
+        """Give what has been appended since the last time."""
+        if self._handle is None:
+            return []
+        parts = [self._rest]
+        while part := os.read(self._handle, 1 << 20):
+            parts.append(part)
+        lines = b"".join(parts)
+        end = lines.rfind(b"\n") + 1
+        self._rest = lines[end:]
+        return list(entries(lines[:end]))
 
-        Parameters
-        ----------
-        run_id : str
-            The run.
-        tags : sequence of (str, str)
-            Keys and values, which are taken as they are.
-        wait : float
-            Seconds that the database may be locked.
-
-        Returns
-        -------
-        bool
-            False if there is no such run, or it is deleted.
-
-        Raises
-        ------
-        sqlite3.Error, OSError
-            The database is locked, full, damaged, or gone.
-        """
-        with self._lock:
-            connection = self._opened(wait)
-            if len(tags) == 1:  # one statement is its own transaction
-                return connection.execute(_PUT, (*tags[0], run_id)).rowcount > 0
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                done = connection.executemany(_PUT, [(*tag, run_id) for tag in tags]).rowcount
-                connection.execute("COMMIT")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):
-                    connection.execute("ROLLBACK")
-                raise
-            return done > 0
-
-    def close(self) -> None:
-        """Close the file; it is opened again when it is needed."""
-        with self._lock:
-            self._close()
-
-    def _close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
-
-    def _opened(self, wait: float) -> sqlite3.Connection:
-        found = os.stat(self._file)
-        identity = (found.st_ino, found.st_dev)
-        if self._connection is None or identity != self._identity:
-            self._close()
-            self._connection = sqlite3.connect(
-                self._url, uri=True, timeout=wait, isolation_level=None, check_same_thread=False
-            )
-            self._connection.execute("PRAGMA synchronous=NORMAL")
-            self._connection.execute("PRAGMA foreign_keys=ON")
-            self._identity, self._waits = identity, wait
-        if wait != self._waits:
-            self._connection.execute(f"PRAGMA busy_timeout={int(wait * 1000)}")
-            self._waits = wait
-        return self._connection
-
-    def _forks(self) -> None:
-        # SQLite's locks belong to a process: no connection of it may be open in another.
-        self._held = self._lock.acquire(timeout=_FORK_SECONDS)
-        if self._held:
-            self._close()
-
-    def _forked(self) -> None:
-        if self._held:
-            self._held = False
-            self._lock.release()
-
-    def _is_child(self) -> None:
-        self._lock, self._held = threading.Lock(), False
-        if self._connection is not None:
-            _of_the_parent.append(self._connection)
-            self._connection = None
-
-
-_inboxes: dict[str, Inbox] = {}
-# Closing these, if only by forgetting them, would be the parent's business.
-_of_the_parent: list[sqlite3.Connection] = []
-
-
-def inbox(file: str) -> Inbox:
-    """Give the inbox of a SQLite file, of which this process has one."""
-    found = _inboxes.get(file)
-    return found if found is not None else _inboxes.setdefault(file, Inbox(file))
-
-
-@atexit.register
-def _close() -> None:
-    # Python 3.13 complains of connections that nobody has closed.
-    for found in _inboxes.values():
-        found.close()
-
-
-def _each(method: str) -> None:
-    for found in list(_inboxes.values()):
-        getattr(found, method)()
-
-
-os.register_at_fork(
-    before=lambda: _each("_forks"), after_in_parent=lambda: _each("_forked"), after_in_child=lambda: _each("_is_child")
-)
+    def remove(self) -> None:
+        """Remove it: all is where it belongs."""
+        forget(self.path)
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+            with contextlib.suppress(OSError):
+                os.unlink(self.path)

@@ -1,6 +1,7 @@
 """One split of a search, noted where and when it is finished: what a worker process loads to do so is little.
 
-A note is a tag of the search's run. The search's own process moves it to the run of the candidate (`sklearn._live`).
+A note is an entry in the journal of the search's run, or a tag of it where the store is no file. The search's own process
+moves it to the run of the candidate (`sklearn._live`).
 """
 
 from __future__ import annotations
@@ -11,14 +12,12 @@ import json
 import math
 import os
 import platform
-import sqlite3
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from fitbook import settings
-from fitbook._inbox import inbox
+from fitbook._journal import Entry, append
 from fitbook._log import logger
 from fitbook.autolog._guard import quietly, suppressed, told
 from fitbook.errors import FitbookError
@@ -26,7 +25,7 @@ from fitbook.errors import FitbookError
 PREFIX = "fitbook.split."
 _MAX_ERROR = 2000
 
-Place = tuple[bool, str]  # whether it is a SQLite file, and its path, or else the tracking URI
+Place = tuple[bool, str]  # whether it is a journal, and its path, or else the tracking URI
 
 
 class Split:
@@ -35,22 +34,22 @@ class Split:
     Parameters
     ----------
     place : Place
-        Where the search's run is kept.
-    run_id : str
-        The search's run.
-    candidate, split : int
-        Which one it is.
-    facts : mapping
-        What is noted with it.
+        Where that is noted.
+    run_id, about : str
+        The runs of the search and of the candidate.
+    name : str
+        The key of the note: it says which candidate and split this is.
+    key : str or None
+        What tells that another search's split is the same.
     """
 
-    __slots__ = ("_candidate", "_facts", "_place", "_run_id", "_split")
+    __slots__ = ("_about", "_key", "_name", "_place", "_run_id")
 
-    def __init__(self, place: Place, run_id: str, candidate: int, split: int, facts: Mapping[str, Any]) -> None:
-        self._place, self._run_id, self._candidate, self._split, self._facts = place, run_id, candidate, split, facts
+    def __init__(self, place: Place, run_id: str, about: str, name: str, key: str | None) -> None:
+        self._place, self._run_id, self._about, self._name, self._key = place, run_id, about, name, key
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Split, (self._place, self._run_id, self._candidate, self._split, self._facts)
+        return Split, (self._place, self._run_id, self._about, self._name, self._key)
 
     def run(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Fit and score, and note it."""
@@ -66,98 +65,81 @@ class Split:
             self._note(start, outcome(result))
         return result
 
-    def _note(self, start: int, found: Mapping[str, Any]) -> None:
-        note = {
-            "start": start // 1_000_000,
-            "end": time.time_ns() // 1_000_000,
-            "host": _host(),
-            "pid": os.getpid(),
-            **found,
-            **self._facts,
-        }
-        outbox(self._place, self._run_id).put(f"{PREFIX}{self._candidate}.{self._split}", _encode(note))
+    def _note(self, start: int, found: dict[str, Any]) -> None:
+        found["start"], found["end"] = start // 1_000_000, time.time_ns() // 1_000_000
+        if self._key is not None:
+            found["key"] = self._key
+        # What is the same for all of a process is encoded once.
+        put(self._place, self._run_id, Entry(self._about, self._name, f"{_process(os.getpid())}{encode(found)[1:]}"))
 
 
 def outcome(result: Mapping[str, Any]) -> dict[str, Any]:
     """What is noted of the result of ``_fit_and_score``; scores that are no finite number are None."""
     found: dict[str, Any] = {}
-    for ours, theirs in (("test", "test_scores"), ("train", "train_scores")):
-        scores = result.get(theirs)
-        if isinstance(scores, Mapping):
-            found[ours] = {str(name): _number(value) for name, value in scores.items()}
-        elif scores is not None:
-            found[ours] = _number(scores)
-    for ours, theirs in (("fit", "fit_time"), ("score", "score_time"), ("n", "n_test_samples")):
-        if theirs in result:
-            found[ours] = _number(result[theirs])
-    if result.get("fit_error"):
-        found["error"] = str(result["fit_error"])[-_MAX_ERROR:]
+    for theirs, ours in _NOTED:
+        value = result.get(theirs)
+        if isinstance(value, dict):
+            found[ours] = {str(name): _number(score) for name, score in value.items()}
+        elif value is not None:
+            found[ours] = _number(value)
+    if error := result.get("fit_error"):
+        found["error"] = str(error)[-_MAX_ERROR:]
     return found
 
 
+_NOTED = (
+    ("test_scores", "test"),
+    ("train_scores", "train"),
+    ("fit_time", "fit"),
+    ("score_time", "score"),
+    ("n_test_samples", "n"),
+)
+
+
 def _number(value: Any) -> float | int | None:
-    value = value.item() if hasattr(value, "dtype") else value
+    if type(value) is not float and hasattr(value, "dtype"):
+        value = value.item()
     if isinstance(value, int):
         return int(value)
     return float(value) if isinstance(value, float) and math.isfinite(value) else None
 
 
-@functools.cache
-def _host() -> str:
-    return platform.node()
+@functools.lru_cache(maxsize=1)
+def _process(pid: int) -> str:
+    return f"{encode({'host': platform.node(), 'pid': pid})[:-1]},"
 
 
-_encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), check_circular=False).encode
+encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), check_circular=False).encode
 
 
-class Outbox:
-    """What this process has to say to one run. What could not be written yet goes with the next note."""
-
-    def __init__(self, place: Place, run_id: str) -> None:
-        self._is_file, self._where = place
-        self._run_id = run_id
-        self._lock = threading.Lock()
-        self._kept: list[tuple[str, str]] = []
-
-    def put(self, key: str, value: str) -> None:
-        """Write a tag now, or with the next one."""
-        with self._lock:
-            # Who has waited in vain waits no more: at its end, the search writes what it has not been told.
-            wait = 0.0 if self._kept else settings.AUTOLOG_STORE_TIMEOUT.get()
-            self._kept.append((key, value))
-            try:
-                (self._put_in_file if self._is_file else self._put_in_store)(wait)
-            except (FitbookError, sqlite3.Error, OSError) as error:
-                logger.debug("a split of a search is noted later: %s", error)
-            else:
-                self._kept = []
-
-    def _put_in_file(self, wait: float) -> None:
-        inbox(self._where).put(self._run_id, self._kept, wait)
-
-    def _put_in_store(self, wait: float) -> None:
-        # Loaded only where it is needed.
-        backend = importlib.import_module("fitbook.tracking._backend")
-        with suppressed(), backend.patience(wait):
-            store = backend.open_backend(self._where, create=False).store
-            store.log_batch(self._run_id, tags=dict(self._kept))
+def put(place: Place, run_id: str, entry: Entry) -> None:
+    """Write what is to be known of a run in the search of ``run_id``; with the next one, if that can't be done now."""
+    is_file, where = place
+    late = _late.setdefault((where, run_id), [])
+    late.append(entry)
+    try:
+        (_append if is_file else _put_in_store)(where, run_id, late)
+    except (FitbookError, OSError) as error:
+        logger.debug("a split of a search is noted later: %s", error)
 
 
-_outboxes: dict[tuple[Place, str], Outbox] = {}
+def _append(path: str, run_id: str, late: list[Entry]) -> None:
+    while late:
+        append(path, late[0])
+        late.pop(0)
 
 
-def outbox(place: Place, run_id: str) -> Outbox:
-    """Give what this process has for one run."""
-    found = _outboxes.get((place, run_id))
-    if found is None:
-        while len(_outboxes) > 8:
-            _outboxes.pop(next(iter(_outboxes)), None)
-        found = _outboxes.setdefault((place, run_id), Outbox(place, run_id))
-    return found
+def _put_in_store(uri: str, run_id: str, late: list[Entry]) -> None:
+    # Loaded only where it is needed.
+    backend = importlib.import_module("fitbook.tracking._backend")
+    # Who has waited in vain waits no more: at its end, the search writes what it has not been told.
+    wait = 0.0 if len(late) > 1 else settings.AUTOLOG_STORE_TIMEOUT.get()
+    with suppressed(), backend.patience(wait):
+        known = list(late)
+        backend.open_backend(uri, create=False).store.log_batch(run_id, tags={key: value for _, key, value in known})
+        del late[: len(known)]
 
 
-def _after_fork() -> None:
-    _outboxes.clear()
-
-
-os.register_at_fork(after_in_child=_after_fork)
+# What this process could not write yet; only where the store is no file, or it is full or far away.
+_late: dict[tuple[str, str], list[Entry]] = {}
+os.register_at_fork(after_in_child=_late.clear)

@@ -12,8 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fitbook import _validate
+from fitbook._journal import Journal
+from fitbook.autolog._config import EVERYTHING
 from fitbook.autolog._record import RunRecord, points
-from fitbook.autolog._splits import PREFIX
+from fitbook.autolog._splits import PREFIX, encode
 from fitbook.autolog.sklearn._lazy import Lazy
 from fitbook.autolog.sklearn._params import class_name, params
 from fitbook.autolog.sklearn._search import Candidate, candidate_name
@@ -47,6 +49,7 @@ class Child:
     status: str = ""  # that its run has; none if there is no run yet
     times: tuple[int, int] | None = None
     mean: float = math.nan
+    exact: str = ""  # tells its parameters exactly; nothing if no text does
 
     @property
     def complete(self) -> bool:
@@ -63,10 +66,12 @@ class Children:
         The search's.
     estimator : estimator
         What is searched over: it has the parameters that all candidates share.
+    journal : Journal, optional
+        Where their splits are noted; if not given, in tags of the search's run.
     """
 
-    def __init__(self, record: RunRecord, estimator: Any) -> None:
-        self.record = record
+    def __init__(self, record: RunRecord, estimator: Any, journal: Journal | None = None) -> None:
+        self.record, self.journal = record, journal
         self.shared = {_validate.safe_key(key): value for key, value in params(estimator).items()}
         self.tags = {"estimator_name": type(estimator).__name__, "estimator_class": class_name(estimator)}
         self.done = 0
@@ -95,14 +100,22 @@ class Children:
                 self.best = max(self.best, child.mean) if not math.isnan(child.mean) else self.best
 
     def read(self) -> None:
-        """Take the notes that are in the store now."""
+        """Take the notes that there are now."""
         with self._writing:
-            for key, value in self._store.get_run(self.record.run.run_id).data.tags.items():
-                if key.startswith(PREFIX) and key not in self._in_store:
-                    number, _, split = key.removeprefix(PREFIX).partition(".")
-                    if number.isdigit() and split.isdigit():
-                        self.add(int(number), int(split), json.loads(value))
-                        self._in_store[key] = int(number)
+            if self.journal is not None:
+                for _, key, value in self.journal.read():
+                    self._take(key, value)
+            else:
+                tags = self._store.get_run(self.record.run.run_id).data.tags
+                for key in [key for key in tags if key.startswith(PREFIX) and key not in self._in_store]:
+                    self._in_store[key] = self._take(key, tags[key])
+
+    def _take(self, key: str, value: str) -> int:
+        """Take one note, and give the number of its candidate."""
+        number, _, split = key.removeprefix(PREFIX).partition(".")
+        if split:
+            self.add(int(number), int(split), json.loads(value))
+        return int(number)
 
     def move(self, final: str | None = None) -> None:
         """Write what has been noted to the candidates' runs.
@@ -118,6 +131,7 @@ class Children:
             children = list(self._by_number.values())
             fresh = [child for child in children if child.fresh or (final and child.status == RunStatus.RUNNING)]
             ready = [child for child in fresh if final or child.complete or child.number in self._waiting]
+            ready = ready if final else ready[:_AT_ONCE]
             self._waiting = {child.number for child in fresh} - {child.number for child in ready}
             for some in _chunks(ready):
                 with self._lock:
@@ -138,7 +152,13 @@ class Children:
                 for _, draft in drafts:
                     draft.deleted_time, draft.tags = moment, {}
                 self._write(drafts)
-            self._forget(list(self._in_store))
+            self.forget_notes()
+
+    def forget_notes(self) -> None:
+        """Remove what has been noted: the candidates' runs have it."""
+        self._forget(list(self._in_store))
+        if self.journal is not None:
+            self.journal.remove()
 
     def _write(self, drafts: Sequence[tuple[Child, RunDraft]]) -> None:
         for child, _ in drafts:
@@ -204,6 +224,7 @@ class Children:
         if child is None or child.params != candidate.params:  # a search of its own kind has put them in another order
             child = self._by_number[candidate.index] = Child(candidate.index, candidate.params, 0)
         times = child.times or (_times(child.notes.values()) if child.notes else (start_time, end_time))
+        whole = child.times is None  # or else its run has what all the candidates have
         draft = dataclasses.replace(
             self._template,
             run_id=child.run_id,
@@ -211,19 +232,21 @@ class Children:
             start_time=times[0],
             end_time=times[1],
             status=candidate.status,
-            params=self.wanted_params({**self.shared, **candidate.params}),
+            params=self.wanted_params({**self.shared, **candidate.params}) if whole else {},
             metrics=self.wanted_metrics(points(candidate.metrics, times[1])),
-            tags={**self._template.tags, **candidate.tags, **_splits_tag(child)},
+            tags={**(self._template.tags if whole else {}), **candidate.tags, **_splits_tag(child)},
         )
         return child, draft
 
     def wanted_params(self, found: Mapping[str, str]) -> dict[str, str]:
         """Those that the user wants to be recorded."""
-        return {key: value for key, value in found.items() if key in self.record.config.params}
+        wanted = self.record.config.params
+        return {**found} if wanted == EVERYTHING else {key: value for key, value in found.items() if key in wanted}
 
     def wanted_metrics(self, found: Sequence[Metric]) -> list[Metric]:
         """Those that the user wants to be recorded."""
-        return [metric for metric in found if metric.key in self.record.config.metrics]
+        wanted = self.record.config.metrics
+        return [*found] if wanted == EVERYTHING else [metric for metric in found if metric.key in wanted]
 
 
 def _times(notes: Iterable[Note]) -> tuple[int, int]:
@@ -255,9 +278,7 @@ def _means(child: Child) -> dict[str, float]:
 def _splits_tag(child: Child) -> dict[str, str]:
     if not child.notes:
         return {}
-    noted = [child.notes.get(split) for split in range(child.n_splits)]
-    kept = [note and {key: value for key, value in note.items() if key != "params"} for note in noted]
-    return {SPLITS_TAG: json.dumps(kept, separators=(",", ":"))}
+    return {SPLITS_TAG: encode([child.notes.get(split) for split in range(child.n_splits)])}
 
 
 def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:

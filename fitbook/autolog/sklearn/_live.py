@@ -14,21 +14,30 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fitbook import settings
-from fitbook._inbox import inbox
+from fitbook._journal import Entry, Journal, path_of
 from fitbook._log import logger
 from fitbook.autolog._guard import OURS, inside, quietly, suppressed
 from fitbook.autolog._record import RunRecord
-from fitbook.autolog._splits import Place, Split, outbox
+from fitbook.autolog._splits import PREFIX, Place, Split, encode, put
 from fitbook.autolog.sklearn._children import Child, Children
 from fitbook.autolog.sklearn._progress import Progress
-from fitbook.autolog.sklearn._resume import Earlier, Known, search_digest, split_digest, split_key
+from fitbook.autolog.sklearn._resume import (
+    DIGEST_TAG,
+    Earlier,
+    Known,
+    exact_digest,
+    search_digest,
+    split_digest,
+    split_key,
+)
 from fitbook.autolog.sklearn._search import own_params
 from fitbook.errors import StoreUnavailable
 from fitbook.tracking._backend import patience
 
-# Seconds between two times that notes are moved; and the share of its time that the thread works at most.
+# Seconds between two times that notes are moved, and the share of its time that the thread works at most: where fits
+# are so short that it does not keep up, the rest is written at the end.
 _PAUSE = 2.0
-_SHARE = 0.1
+_SHARE = 0.005
 # What is noted of a long parameter: its run has all of it.
 _MAX_NOTED = 200
 
@@ -63,8 +72,7 @@ class LiveSearch:
         self._met = self._total = 0
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
-        file = record.backend.file
-        self.place: Place = (False, record.backend.uri) if file is None else (True, str(file))
+        self.place: Place = (False, record.backend.uri)
 
     def observer(self) -> Rung | None:
         """What observes the tasks of the next Parallel; None once all candidates are evaluated."""
@@ -74,7 +82,11 @@ class LiveSearch:
     def begin_rung(self, n_candidates: int, n_splits: int, kwargs: Mapping[str, Any]) -> int:
         """Meet the next candidates, and give the number of the first one."""
         if self.children is None:
-            with suppressed(), patience(settings.AUTOLOG_STORE_TIMEOUT.get()):
+            with (
+                suppressed(),
+                patience(settings.AUTOLOG_STORE_TIMEOUT.get()),
+                self.record.quietly("following a search"),
+            ):
                 self._begin(kwargs)
         first, self._met = self._met, self._met + n_candidates
         self._total += n_candidates * n_splits
@@ -82,18 +94,37 @@ class LiveSearch:
 
     def _begin(self, kwargs: Mapping[str, Any]) -> None:
         record = self.record
-        self.children = Children(record, self._search.estimator)
-        self._digest = search_digest(self._search, kwargs, self.data)
-        if self._digest is not None:
-            outbox(self.place, record.run.run_id).put("fitbook.search.digest", self._digest)
-        if record.config.resume_search:
-            self.earlier = Earlier(record, self._digest)
+        self.children = Children(record, self._search.estimator, self._journal())
         self._thread = threading.Thread(target=self._work, name="fitbook-search", daemon=True)
         self._thread.start()
+        self._digest = search_digest(self._search, kwargs, self.data)
+        if self._digest is not None:
+            record.run.log_batch(tags={DIGEST_TAG: self._digest})
+        if record.config.resume_search:
+            self.earlier = Earlier(record, self._digest)
 
-    def key(self, parameters: Mapping[str, Any], split: str) -> str | None:
-        """What tells that a split is the same as one of another search; None if that can't be told."""
-        return None if self._digest is None else split_key(parameters, split)
+    def _journal(self) -> Journal | None:
+        file = self.record.backend.file
+        if file is None:
+            return None
+        try:
+            journal = Journal(path_of(str(file), self.record.run.run_id))
+        except OSError as error:
+            logger.debug("the splits of a search are noted in tags: %s", error)
+            return None
+        self.place = (True, journal.path)
+        return journal
+
+    def meet(self, number: int, parameters: Mapping[str, Any], n_splits: int) -> Child:
+        """Meet a candidate, and note its parameters, for its run may come to be made by somebody else."""
+        assert self.children is not None
+        child = self.children.begin(number, own_params(parameters), n_splits)
+        told = {name: value[:_MAX_NOTED] for name, value in child.params.items()}
+        entry = Entry(child.run_id, f"{PREFIX}{number}", encode({"params": told}))
+        put(self.place, self.record.run.run_id, entry)
+        if self._digest is not None:
+            child.exact = exact_digest(parameters)
+        return child
 
     def close(self) -> None:
         """Go on without following; the fit is over."""
@@ -102,8 +133,6 @@ class LiveSearch:
             self._thread.join()
         self._progress.close()
         self._search = self._best_before = None
-        if self.place[0]:
-            inbox(self.place[1]).close()
 
     def abandon(self, status: str) -> None:
         """The fit has failed: what has been finished is kept, and what is not complete ends with this status."""
@@ -115,20 +144,21 @@ class LiveSearch:
         def write() -> None:
             children.read()
             children.move(status)
+            children.forget_notes()
 
         with suppressed(), patience(settings.AUTOLOG_STORE_TIMEOUT.get()):
             self.record.write("recording the candidates of a search", write)
 
     def _work(self) -> None:
         inside.set(OURS)
-        moved, pause = time.monotonic(), 0.0
-        while not self._stop.wait(max(pause, self._progress.seconds or _PAUSE)):
-            began = time.monotonic()
+        due = time.monotonic() + _PAUSE
+        while not self._stop.wait(self._progress.seconds or due - time.monotonic()):
             with quietly("following a search"):
-                due = began - moved >= _PAUSE
-                self._look(move=due)
-                moved = began if due else moved
-            pause = (time.monotonic() - began) / _SHARE
+                began = time.thread_time()
+                move = time.monotonic() >= due
+                self._look(move=move)
+                if move:
+                    due = time.monotonic() + max(_PAUSE, (time.thread_time() - began) / _SHARE)
 
     def _look(self, *, move: bool) -> None:
         children = self.children
@@ -177,16 +207,14 @@ class Rung:
         number = self._first + candidate
         child = self._met
         if child is None or child.number != number:
-            child = self._met = live.children.begin(number, own_params(parameters), n_splits)
-        key = live.key(parameters, self._digest_of(split, kwargs))
-        known = live.earlier.find(key, kwargs) if live.earlier is not None and key is not None else None
-        if known is not None:
-            live.children.add(number, split, known.note)
-            return known
-        facts: dict[str, Any] = {"params": {name: value[:_MAX_NOTED] for name, value in child.params.items()}}
-        if key is not None:
-            facts["key"] = key
-        return Split(live.place, live.record.run.run_id, number, split, facts)
+            child = self._met = live.meet(number, parameters, n_splits)
+        key = split_key(child.exact, self._digest_of(split, kwargs)) if child.exact else None
+        if live.earlier is not None and key is not None:
+            known = live.earlier.find(key, kwargs)
+            if known is not None:
+                live.children.add(number, split, known.note)
+                return known
+        return Split(live.place, live.record.run.run_id, child.run_id, f"{PREFIX}{number}.{split}", key)
 
     def _digest_of(self, split: int, kwargs: Mapping[str, Any]) -> str:
         """The digest of a split's rows, which are the same objects for each candidate."""

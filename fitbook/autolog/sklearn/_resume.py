@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from fitbook._journal import left_behind, path_of
 from fitbook.autolog._guard import say
 from fitbook.autolog._record import RunRecord
 from fitbook.autolog._splits import PREFIX
@@ -20,7 +21,9 @@ from fitbook.autolog.sklearn._fingerprint import UNKNOWN, digest_of
 from fitbook.autolog.sklearn._known import is_known_class
 from fitbook.autolog.sklearn._params import class_name
 from fitbook.entities import Run, ViewType
+from fitbook.tracking._backend import Backend
 
+DIGEST_TAG = "fitbook.search.digest"
 _MAX_SEARCHES = 20
 
 
@@ -59,12 +62,19 @@ def split_digest(train: Any, test: Any) -> str:
     return f"{digest_of(train)}{digest_of(test)}"
 
 
-def split_key(parameters: Mapping[str, Any], split: str) -> str | None:
-    """Digest of what makes one split of one candidate; None if that can't be told exactly."""
+def exact_digest(parameters: Mapping[str, Any]) -> str:
+    """Digest of what makes a candidate; nothing if that can't be told exactly."""
     try:
-        return None if UNKNOWN in split else _digest([_exact(dict(parameters)), split])
+        return _digest([_exact(dict(parameters))])
     except _Inexact:
+        return ""
+
+
+def split_key(candidate: str, split: str) -> str | None:
+    """Digest of what makes one split of one candidate."""
+    if UNKNOWN in split:
         return None
+    return hashlib.blake2b(f"{candidate}{split}".encode(), digest_size=12).hexdigest()
 
 
 class Known:
@@ -102,20 +112,12 @@ class Earlier:
         if digest is None:
             say("this search can't be resumed: its estimator, scoring or data has parts that no text tells exactly")
             return
-        store, experiment = record.backend.store, [record.experiment_id()]
-        mine = record.run.run_id
-        same = f"tags.`fitbook.search.digest` = '{digest}'"
-        for run in store.search_runs(experiment, same, ViewType.ALL, _MAX_SEARCHES):
-            run_id = run.info.run_id
-            found = [run] if run_id != mine else []
-            token: str | None = ""
-            while token is not None and run_id != mine:
-                children = f"tags.`mlflow.parentRunId` = '{run_id}'"
-                page = store.search_runs(experiment, children, ViewType.ALL, 1000, page_token=token or None)
-                found, token = [*found, *page], page.token
-            for note in (note for one in found for note in _notes(one)):
+        experiment, mine = record.experiment_id(), record.run.run_id
+        same = f"tags.`{DIGEST_TAG}` = '{digest}'"
+        for run in record.backend.store.search_runs([experiment], same, ViewType.ALL, _MAX_SEARCHES):
+            for note in _notes_of(record.backend, run) if run.info.run_id != mine else ():
                 if note.get("key"):
-                    self._notes.setdefault(note["key"], (run_id, note))
+                    self._notes.setdefault(note["key"], (run.info.run_id, note))
 
     def find(self, key: str, kwargs: Mapping[str, Any]) -> Known | None:
         """Give a split that was finished without an error; None if there is none."""
@@ -138,13 +140,18 @@ def _parts(value: Any) -> list[Any]:
     return list(value.values()) if isinstance(value, Mapping) else [value]
 
 
-def _notes(run: Run) -> Iterator[Note]:
-    """The notes that a candidate's run has, or the search's own run still."""
-    for key, value in run.data.tags.items():
-        if key == SPLITS_TAG:
-            yield from filter(None, json.loads(value))
-        elif key.startswith(PREFIX):
-            yield json.loads(value)
+def _notes_of(backend: Backend, search: Run) -> Iterator[Note]:
+    """The notes of a search's splits, wherever they have come to."""
+    run_id = search.info.run_id
+    if backend.file is not None:
+        yield from (json.loads(entry.value) for entry in left_behind(path_of(str(backend.file), run_id)))
+    yield from (json.loads(value) for key, value in search.data.tags.items() if key.startswith(PREFIX))
+    children, token = f"tags.`mlflow.parentRunId` = '{run_id}'", None
+    while token != "":
+        found = backend.store.search_runs([search.info.experiment_id], children, ViewType.ALL, 1000, page_token=token)
+        for child in found:
+            yield from filter(None, json.loads(child.data.tags.get(SPLITS_TAG, "[]")))
+        token = found.token or ""
 
 
 def _digest(parts: list[str]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from fitbook._journal import left_behind, path_of
 from fitbook._log import logger
 from fitbook.entities import RunStatus
 from fitbook.errors import InvalidValue, StoreUnavailable
@@ -85,8 +87,31 @@ class SqlLeases(SqlPart):
                 reasons = [{"run": number, "key": END_REASON_TAG, "value": end.reason} for number, end in chunk]
                 connection.execute(self.database.upsert(t.tags), reasons)
             numbers = list(dead)
-            ids = [connection.scalars(sa.select(_r.run_id).where(_r.id.in_(some))).all() for some in chunks(numbers)]
-        return [run_id for some in ids for run_id in some]
+            ids: dict[int, str] = {}
+            for some in chunks(numbers):
+                rows = connection.execute(sa.select(_r.id, _r.run_id).where(_r.id.in_(some)))
+                ids.update((row[0], row[1]) for row in rows)
+            journals = self._read_journals(connection, ids)
+        for journal in journals:
+            with contextlib.suppress(OSError):
+                os.unlink(journal)
+        return list(ids.values())
+
+    def _read_journals(self, connection: Connection, dead: Mapping[int, str]) -> list[str]:
+        """Turn what dead runs have left in their journals into tags of theirs, unless it is about runs that have ended."""
+        file = self.database.file
+        found = {} if file is None else {number: path_of(str(file), run_id) for number, run_id in dead.items()}
+        left = {number: left_behind(path) for number, path in found.items() if os.path.exists(path)}
+        for number, entries in left.items():
+            ended: set[str] = set()
+            for some in chunks(list({entry.about for entry in entries})):
+                orderly = sa.and_(_r.run_id.in_(some), _r.status != RunStatus.RUNNING, _r.lease_until.is_(None))
+                ended.update(connection.scalars(sa.select(_r.run_id).where(orderly)))
+            tags = {entry.key: entry.value for entry in entries if entry.about not in ended}
+            rows = [{"run": number, "key": key, "value": value} for key, value in tags.items()]
+            for part in chunks(rows):
+                connection.execute(self.database.upsert(t.tags), part)
+        return [found[number] for number in left]
 
     @contextlib.contextmanager
     def _read_runs(self) -> Iterator[tuple[Connection, Mapping[int, Ended]]]:
