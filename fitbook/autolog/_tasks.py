@@ -84,7 +84,7 @@ class Task:
         if elsewhere:
             tokens.append((inside, inside.set(context.inside)))
             _active.set_stack(context.stack)
-        if observer is not None or elsewhere:
+        if elsewhere or hasattr(recording.get(), "observer"):
             tokens.append((recording, recording.set(None)))
         try:
             if observer is not None:
