@@ -21,6 +21,7 @@ State = dict[str, str]
 
 _DESCRIPTORS = Path("/proc/self/fd")
 _NUMBERS = re.compile(r"0x[0-9a-f]+|\d+")
+_POOLED = re.compile(r"ExecutorManagerThread|QueueFeederThread|Thread-\d+ \((worker|_handle_\w+)\)")
 
 
 def state(*, without: Path) -> State:
@@ -40,23 +41,26 @@ def _short(text: str) -> str:
 
 
 def _open_files(without: Path) -> str:
-    """Where the open descriptors lead, but for numbers, and for those of ``without``."""
+    """The files and sockets that are open, but for those of ``without`` and what worker processes are spoken to with."""
     found = []
     for descriptor in os.listdir(_DESCRIPTORS) if _DESCRIPTORS.is_dir() else ():
         try:
             target = os.readlink(_DESCRIPTORS / descriptor)
         except OSError:  # the one by which the folder itself was read
             continue
-        if not target.startswith(str(without)):
+        if not target.startswith((str(without), "pipe:")) and not target.endswith(" (deleted)"):
             found.append(_NUMBERS.sub("", os.path.basename(target)))  # where a log is written does not matter
     return repr(sorted(Counter(found).items()))
 
 
 def _threads() -> str:
-    """The names of all threads but fitbook's, of which one of each kind may be there."""
+    """The names of all threads but fitbook's, of which one of each kind may be there, and those of joblib's pools.
+
+    When the threads of an idle pool end is a matter of time, and of garbage collection.
+    """
     names = [thread.name for thread in threading.enumerate()]
     ours = [name for name in names if name.startswith("fitbook-")]
-    others = [_NUMBERS.sub("", name) for name in names if name not in ours]
+    others = [_NUMBERS.sub("", name) for name in names if name not in ours and not _POOLED.match(name)]
     return repr(sorted(others) + ([] if len(ours) == len(set(ours)) else sorted(ours)))
 
 

@@ -11,6 +11,7 @@ with the same global random numbers, and with nothing that an earlier one has le
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import random
 import sqlite3
@@ -97,9 +98,10 @@ class _Watch:
             if self._is_on:
                 writer.flush()
             seconds = time.process_time() - began
+            if {"descriptors", "threads"} & _changed(before, state(without=self._store)).keys():
+                gc.collect()  # what goes with the next collection is not left behind
             after = state(without=self._store) | self._ours()
-            changed: State = {name: value for name, value in after.items() if before.get(name) != value}
-            self._tests[item.nodeid] = {"cpu": round(seconds, 4), "changed": changed}
+            self._tests[item.nodeid] = {"cpu": round(seconds, 4), "changed": _changed(before, after)}
             self._take_swallowed()
             if nextitem is None or nextitem.path != item.path:
                 self._look_for_stacked_hooks()
@@ -162,6 +164,10 @@ class _Watch:
         if database.exists():
             with contextlib.closing(sqlite3.connect(database)) as connection:
                 yield from connection.execute("SELECT status, count(*) FROM runs GROUP BY status")
+
+
+def _changed(before: State, after: State) -> State:
+    return {name: value for name, value in after.items() if before.get(name) != value}
 
 
 def _estimator_classes() -> Iterator[type]:

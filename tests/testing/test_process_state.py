@@ -42,7 +42,7 @@ LEFT: list[tuple[str, Callable[[], object]]] = [
     ("sys.path", lambda: sys.path.append("somewhere")),
     ("folders", lambda: Path("file").touch()),
     ("environment", lambda: os.environ.update({"LEFT_BEHIND": "1"})),
-    ("descriptors", lambda: os.pipe()),
+    ("descriptors", lambda: os.open(__file__, os.O_RDONLY)),
 ]
 
 
@@ -74,7 +74,9 @@ def test_what_fitbook_may_do_is_not_seen(told: list[list[str]]) -> None:
 
 def _work_like_fitbook(store: Path) -> None:
     os.open(store / "fitbook.db", os.O_CREAT)
+    os.pipe()
     _leave_a_thread("fitbook-leases")
+    _leave_a_thread("ExecutorManagerThread")
 
 
 if __name__ == "__main__":
