@@ -29,6 +29,7 @@ else:
     np = Lazy("numpy")
 
 _MAX_WRITTEN = 4096
+_MAX_EXPLAINED = 1000
 _MAX_HASHED_STRINGS = 50_000
 # How a report is shown, which makes it no other evaluation.
 _LOOKS = ("digits", "output_dict")
@@ -48,6 +49,7 @@ _lock = threading.Lock()
 _written: OrderedDict[tuple[str, str, str], _Written] = OrderedDict()
 _pending: set[Mark] = set()
 _calls: OrderedDict[str, dict[str, str]] = OrderedDict()
+_to_explain: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,12 @@ class Evaluation:
             content = None
         if not numbers and content is None:
             return
-        mark = (self.run.run_id, self.name, *_told(given), *numbers.values())
+        mark = (
+            self.run.run_id,
+            self.name,
+            *_told(given),
+            *map(repr, numbers.values()),
+        )  # of numbers, NaN is not equal to itself
         taken = _take(self.run, self.name, self.data_name, mark)
         if taken is None:
             return
@@ -150,20 +157,22 @@ class Evaluation:
         run = self.run
         with _lock:
             calls = _calls.setdefault(run.run_id, {})
-            is_waiting = bool(calls.pop("", None))
             calls[taken] = f"{self.name}({', '.join(['…', *plain])})"
-            calls[""] = "waiting"
-            while len(_calls) > _MAX_WRITTEN // 16:
+            if len(calls) > _MAX_EXPLAINED:
+                del calls[next(iter(calls))]
+            if len(_calls) > _MAX_EXPLAINED:
                 _calls.popitem(last=False)
+            is_coming = run.run_id in _to_explain
+            _to_explain.add(run.run_id)
 
         def write() -> None:
             with _lock:
-                calls.pop("", None)
+                _to_explain.discard(run.run_id)
                 told = dict(sorted(calls.items()))
             with suppressed(), quietly("writing metric_info.json"), _unless_lost("metric_info.json"):
                 run.log_dict(told, "metric_info.json")
 
-        if not is_waiting:
+        if not is_coming:
             run.soon(write)
 
     def _forget(self, mark: Mark) -> None:

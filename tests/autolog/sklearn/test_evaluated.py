@@ -34,6 +34,7 @@ from sklearn.metrics import (
     check_scoring,
     classification_report,
     f1_score,
+    fbeta_score,
     get_scorer,
     log_loss,
     make_scorer,
@@ -48,10 +49,12 @@ from sklearn.preprocessing import StandardScaler
 
 import fitbook
 from fitbook._log import FitbookWarning
-from fitbook.autolog.sklearn import _links, _results
+from fitbook.autolog.sklearn import _evaluations, _links, _results
 from fitbook.entities import Run
 
 Runs = Callable[[], list[Run]]
+
+NEWER_THAN_1_5 = tuple(map(int, sklearn.__version__.split(".")[:2])) > (1, 5)
 
 
 @pytest.fixture
@@ -133,6 +136,10 @@ def mean_of_hits(y_true: Any, y_pred: Any, *, least: float = 0.0) -> float:
     return max(least, float(np.mean(y_true == y_pred)))
 
 
+def nothing(y_true: Any, y_pred: Any) -> float:
+    return float("nan")
+
+
 def test_scorers_called_by_hand_are_recorded_as_their_metric(data: Any, fitted: Any, after: Any) -> None:
     X_test, y = data
     values = {
@@ -150,13 +157,14 @@ def test_scorers_called_by_hand_are_recorded_as_their_metric(data: Any, fitted: 
 
 def test_several_scorers_at_once_are_each_recorded(data: Any, fitted: Any, after: Any) -> None:
     X_test, y = data
+    more: dict[str, Any] = {"raise_exc": False} if NEWER_THAN_1_5 else {}
     scoring: dict[str, Any] = {
         "acc": "accuracy",
-        "broken": make_scorer(lambda y_true, y_pred: 1 / 0),
+        **({"broken": make_scorer(lambda y_true, y_pred: 1 / 0)} if more else {}),
         "own": lambda model, X, y: 0.25,
         "loss": make_scorer(log_loss, greater_is_better=False, response_method="predict_proba"),
     }
-    scores = check_scoring(fitted, scoring=scoring, raise_exc=False)(fitted, X_test, y)
+    scores = check_scoring(fitted, scoring=scoring, **more)(fitted, X_test, y)
     expected = {"accuracy_score_X_test": scores["acc"], "own_X_test": 0.25, "log_loss_X_test": -scores["loss"]}
     assert after() == expected
 
@@ -198,7 +206,7 @@ def test_scores_of_permutations_are_no_metrics(data: Any, fitted: Any, runs: Run
 
 
 def test_neither_are_those_of_an_estimator_of_the_user_s(data: Any, on: None, after: Any) -> None:
-    class Mine(ClassifierMixin, BaseEstimator):
+    class Mine(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         def fit(self, X: Any, y: Any) -> Any:
             self.classes_ = np.unique(y)
             return self
@@ -267,6 +275,21 @@ def test_options_tell_evaluations_of_one_name_apart(data: Any, fitted: Any, afte
     assert "f1_score-3_X_test.class_0" in after()
 
 
+def test_an_evaluation_without_a_value_is_one_too(data: Any, fitted: Any, after: Any) -> None:
+    for _ in range(2):
+        make_scorer(nothing)(fitted, *data)
+    assert set(after()) == {"nothing_unknown_dataset"}
+
+
+def test_explanations_are_bounded(data: Any, fitted: Any, read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_evaluations, "_MAX_EXPLAINED", 3)
+    X_test, y = data
+    predicted = fitted.predict(X_test)
+    for beta in range(1, 7):
+        fbeta_score(y, predicted, beta=beta)
+    assert set(read("metric_info.json")) == {f"fbeta_score-{number}_X_test" for number in (4, 5, 6)}
+
+
 def test_results_of_too_many_values_are_not_written_and_that_is_said(
     data: Any, fitted: Any, after: Any, files: Any, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -290,13 +313,12 @@ def _no_windows() -> Any:
     plt.switch_backend(backend)
 
 
-SCORE = "y_score" if tuple(map(int, sklearn.__version__.split(".")[:2])) >= (1, 7) else "y_pred"
 DISPLAYS = {
-    ConfusionMatrixDisplay: ({"confusion_matrix", "display_labels"}, "y_pred", "predict"),
-    RocCurveDisplay: ({"fpr", "tpr", "roc_auc", "pos_label"}, SCORE, "decision_function"),
-    PrecisionRecallDisplay: ({"precision", "recall", "average_precision", "pos_label"}, SCORE, "decision_function"),
-    DetCurveDisplay: ({"fpr", "fnr", "pos_label"}, SCORE, "decision_function"),
-    CalibrationDisplay: ({"prob_true", "prob_pred", "pos_label"}, "y_prob", "predict_proba"),
+    ConfusionMatrixDisplay: ({"confusion_matrix", "display_labels"}, "predict"),
+    RocCurveDisplay: ({"fpr", "tpr", "roc_auc", "pos_label"}, "decision_function"),
+    PrecisionRecallDisplay: ({"precision", "recall", "average_precision", "pos_label"}, "decision_function"),
+    DetCurveDisplay: ({"fpr", "fnr", "pos_label"}, "decision_function"),
+    CalibrationDisplay: ({"prob_true", "prob_pred", "pos_label"}, "predict_proba"),
 }
 
 
@@ -307,7 +329,7 @@ def test_displays_are_recorded_as_their_data(data: Any, fitted: Any, after: Any,
     import matplotlib.pyplot as plt
 
     X_test, y = data
-    keys, _, method = DISPLAYS[cls]
+    keys, method = DISPLAYS[cls]
 
     def show() -> Any:
         if way == "from_estimator":
