@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import subprocess
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import cross_val_score
 
 import fitbook
 from fitbook._log import FitbookWarning
@@ -148,3 +153,46 @@ def test_worker_processes_get_the_classes_of_a_script_unhooked(script: Script, t
     without = "import sys, pickle\nsys.modules['fitbook'] = None\nm = pickle.load(open('mine.pickle', 'rb'))\n"
     done = script(without + "print(m.fit([[1]] * 3, [5, 6, 5]).predict([[1]]))")
     assert (done.stdout, done.stderr) == ("[6]\n", "")
+
+
+def test_autolog_disabled_records_nothing_here_and_all_elsewhere(data: Any, runs: Runs) -> None:
+    fitbook.autolog(log_plots=False, log_models=False)
+    model = LogisticRegression().fit(*data)
+    before = len(runs()[0].data.metrics)
+
+    @fitbook.autolog_disabled()
+    def fitted(depth: int) -> LogisticRegression:
+        return fitted(depth - 1) if depth else LogisticRegression().fit(*data)
+
+    with fitbook.autolog_disabled():
+        with fitbook.autolog_disabled():
+            pass
+        LogisticRegression().fit(*data)
+        accuracy_score(data[1], model.predict(data[0]))
+        model.score(*data)
+        cross_val_score(model, *data, cv=2)
+        other = threading.Thread(target=lambda: LogisticRegression(C=2).fit(*data))
+        other.start()
+        other.join()
+    fitted(2)
+    with contextlib.suppress(KeyError), fitbook.autolog_disabled():
+        raise KeyError
+    assert [run.data.params["C"] for run in runs()] == ["1.0", "2"]  # a thread of one's own is elsewhere
+    assert len(runs()[0].data.metrics) == before
+    LogisticRegression(C=3).fit(*data)
+    assert len(runs()) == 3
+
+
+def test_autolog_disabled_is_a_task_s_own(data: Any, runs: Runs) -> None:
+    fitbook.autolog(log_plots=False, log_models=False)
+
+    async def task(C: int, *, disabled: bool) -> None:
+        with fitbook.autolog_disabled() if disabled else contextlib.nullcontext():
+            await asyncio.sleep(0)
+            LogisticRegression(C=C).fit(*data)
+
+    async def both() -> None:
+        await asyncio.gather(task(1, disabled=True), task(2, disabled=False))
+
+    asyncio.run(both())
+    assert [run.data.params["C"] for run in runs()] == ["2"]
