@@ -16,6 +16,7 @@ import os
 import threading
 import time
 import weakref
+from abc import ABC
 from collections import deque
 from collections.abc import Callable
 from contextvars import Token
@@ -64,7 +65,8 @@ class Stream:
         # Of what it is made outlives the estimator, long enough for a snapshot. Of a class of the user's it might hold
         # on to the estimator itself, or be needed by a ``__del__``.
         self._cls = cls = type(estimator)
-        self._state = vars(estimator) if all(map(is_known_class, cls.__mro__[:-1])) else None
+        known = all(is_known_class(base) for base in cls.__mro__ if base not in (ABC, object))
+        self._state = vars(estimator) if known else None
 
     def goes_on(self, estimator: Any) -> bool:
         """Whether another call for an estimator belongs to this stream."""
