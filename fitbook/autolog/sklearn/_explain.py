@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fitbook.autolog._config import EVERYTHING, Config
@@ -32,13 +32,23 @@ def explanation(config: Config, estimator: Any, method: str, call: FitCall, wher
     where : str
         Where it is recorded.
     """
-    size = _megabytes(call.X)
-    data = kind_of(call.X) + ("" if size is None else f" of {size:,.1f} MB")
-    lines = [f"fitbook: {type(estimator).__name__}.{method} on {data} is recorded in {text(where)}"]
+    later = ["tables", *(["model"] if config.log_models else [])]
+    return _told(config, f"{type(estimator).__name__}.{method}", call.X, where, _after(config, estimator), later)
+
+
+def explanation_of_call(config: Config, function: str, estimator: Any, X: Any, where: str) -> str:
+    """Say the same of a call of cross-validation or inspection."""
+    what = ["what it returns, as metrics"]
+    return _told(config, f"{function} of {type(estimator).__name__}", X, where, what, ["tables"])
+
+
+def _told(config: Config, what: str, X: Any, where: str, after: Iterable[str], later: list[str]) -> str:
+    size = _megabytes(X)
+    data = kind_of(X) + ("" if size is None else f" of {size:,.1f} MB")
+    lines = [f"fitbook: {what} on {data} is recorded in {text(where)}"]
     lines += [f"  before it: {one}" for one in _before(config, size)]
-    lines += [f"  after it, {_budget(config)}: {one}" for one in _after(config, estimator)]
-    later = ["tables", *(["model"] if config.log_models else []), *(["figures"] if config.log_plots else [])]
-    lines.append(f"  in the background: {', '.join(later)}")
+    lines += [f"  after it, {_budget(config)}: {one}" for one in after]
+    lines.append(f"  in the background: {', '.join([*later, *(['figures'] if config.log_plots else [])])}")
     chosen = [name for name in ("params", "metrics", "artifacts", "findings") if getattr(config, name) != EVERYTHING]
     if chosen:
         lines.append(f"  chosen by your patterns: {', '.join(chosen)}")

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from fitbook import _validate, settings
 from fitbook.autolog._config import Config
-from fitbook.autolog._guard import inside, quietly, suppressed
+from fitbook.autolog._guard import inside, quietly, suppressed, tell
 from fitbook.autolog._record import RunRecord, points
 from fitbook.autolog._session import Session
 from fitbook.autolog.sklearn import _describe, _inspection, _links
+from fitbook.autolog.sklearn._explain import explanation_of_call
 from fitbook.autolog.sklearn._facts import Facts
 from fitbook.autolog.sklearn._files import write_files
 from fitbook.autolog.sklearn._params import MASK, is_secret, text_of_argument
 from fitbook.entities import RunStatus
-from fitbook.tracking._backend import patience
+from fitbook.tracking._backend import get_tracking_uri, patience
 from fitbook.tracking._run import now_ms
 
 if TYPE_CHECKING:
@@ -67,7 +68,11 @@ def _begin(
         began = time.perf_counter()
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        if config.records(type(bound.arguments["estimator"])):
+        estimator = bound.arguments["estimator"]
+        if config.records(type(estimator)):
+            if config.explain:
+                told = explanation_of_call(config, function, estimator, bound.arguments["X"], get_tracking_uri())
+                tell(told, once=f"explained {function}", asked=True)
             record = FunctionRecord(config, function, bound.arguments)
             record.overhead = time.perf_counter() - began
             record.began = time.perf_counter()
@@ -113,6 +118,7 @@ class FunctionRecord(RunRecord):
             deadline = time.perf_counter() + self.config.budget(seconds)
             facts = _inspection.found(self.function, self.arguments, result, self.config, deadline=deadline)
         self.notes += facts.notes
+        self.bytes_copied += self.data.bytes_copied
         tags, datasets = dict(facts.tags), []
         if self.config.log_datasets:
             tags |= self.data.tags()
