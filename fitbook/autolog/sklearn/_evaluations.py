@@ -6,7 +6,7 @@ import contextlib
 import functools
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ else:
     np = Lazy("numpy")
 
 _MAX_WRITTEN = 4096
-_MAX_EXPLAINED = 1000
+_MAX_EXPLAINED = 100  # of one name
 _MAX_HASHED_STRINGS = 50_000
 # How a report is shown, which makes it no other evaluation.
 _LOOKS = ("digits", "output_dict")
@@ -48,8 +48,6 @@ class _Written:
 _lock = threading.Lock()
 _written: OrderedDict[tuple[str, str, str], _Written] = OrderedDict()
 _pending: set[Mark] = set()
-_calls: OrderedDict[str, dict[str, str]] = OrderedDict()
-_to_explain: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,23 +107,27 @@ class Evaluation:
             *_told(given),
             *map(repr, numbers.values()),
         )  # of numbers, NaN is not equal to itself
-        taken = _take(self.run, self.name, self.data_name, mark)
-        if taken is None:
+        count = _take(self.run, self.name, self.data_name, mark)
+        if count is None:
             return
-        self._explain(taken, options or {})
+        taken = f"{self.name}{'' if count == 1 else f'-{count}'}_{self.data_name}"
+        tags = self._explained(taken, options or {}) if count <= _MAX_EXPLAINED else {}
         if content is not None:
             path = f"{_validate.safe_key(taken)}.{'txt' if isinstance(content, str) else 'json'}"
             self.run.soon(functools.partial(_write_file, self.run, content, path), size * 8)
-        if numbers:
+        if numbers or tags:
             moment = now_ms()
             points = [Metric(_validate.safe_key(taken + key), value, moment) for key, value in numbers.items()]
-            self._write_metrics(taken, points, mark)
+            self._write_numbers(
+                taken, functools.partial(self.run.log_batch, points, tags=tags), mark, now=content is None
+            )
 
-    def _write_metrics(self, taken: str, points: list[Metric], mark: Mark) -> None:
-        if not _pending:
+    def _write_numbers(self, taken: str, log: Callable[[], None], mark: Mark, *, now: bool) -> None:
+        """Log now, or after all that the run is waiting for, such as the file that belongs to the numbers."""
+        if now and not _pending:
             try:
                 with suppressed(), patience(settings.AUTOLOG_STORE_TIMEOUT.get()):
-                    self.run.log_batch(points)
+                    log()
                 return
             except StoreBusy:
                 say("the store is busy; this metric will be written when it is free", once="busy store")
@@ -138,7 +140,7 @@ class Evaluation:
         def write() -> None:
             try:
                 with suppressed(), quietly(f"writing {taken}") as guard, _unless_lost(taken):
-                    self.run.log_batch(points)
+                    log()
                 if guard.failed is not None:
                     self._forget(mark)
             finally:
@@ -147,33 +149,12 @@ class Evaluation:
         _pending.add(mark)  # one wait is enough: until the store is free, what comes next queues up behind
         self.run.soon(write)
 
-    def _explain(self, taken: str, options: Mapping[str, Any]) -> None:
-        """Note the options of a call that had any: by them, ``f1_score`` and ``f1_score-2`` can be told apart."""
-        plain = [
-            f"{key}={shown(key, value)[:40]}" for key, value in options.items() if value is None or _is_plain(value)
-        ]
+    def _explained(self, taken: str, options: Mapping[str, Any]) -> dict[str, str]:
+        """A tag with the options of a call that had any: by them, ``f1_score`` and ``f1_score-2`` can be told apart."""
+        plain = [f"{key}={shown(key, value)[:40]}" for key, value in options.items() if _is_plain(value)]
         if not plain:
-            return
-        run = self.run
-        with _lock:
-            calls = _calls.setdefault(run.run_id, {})
-            calls[taken] = f"{self.name}({', '.join(['…', *plain])})"
-            if len(calls) > _MAX_EXPLAINED:
-                del calls[next(iter(calls))]
-            if len(_calls) > _MAX_EXPLAINED:
-                _calls.popitem(last=False)
-            is_coming = run.run_id in _to_explain
-            _to_explain.add(run.run_id)
-
-        def write() -> None:
-            with _lock:
-                _to_explain.discard(run.run_id)
-                told = dict(sorted(calls.items()))
-            with suppressed(), quietly("writing metric_info.json"), _unless_lost("metric_info.json"):
-                run.log_dict(told, "metric_info.json")
-
-        if not is_coming:
-            run.soon(write)
+            return {}
+        return {_validate.safe_key(f"fitbook.metric.{taken}"): f"{self.name}({', '.join(plain)})"}
 
     def _forget(self, mark: Mark) -> None:
         """What was not accepted may come again."""
@@ -197,8 +178,8 @@ def _unless_lost(name: str) -> Iterator[None]:
         logger.debug("%s has no run to belong to: %s", name, error)
 
 
-def _take(run: RunHandle, name: str, data_name: str, mark: Mark) -> str | None:
-    """Choose the name of a new evaluation; None if this very one is there already."""
+def _take(run: RunHandle, name: str, data_name: str, mark: Mark) -> int | None:
+    """Count a new evaluation; None if this very one is there already."""
     with _lock:
         written = _written.setdefault((run.run_id, name, data_name), _Written())
         _written.move_to_end((run.run_id, name, data_name))
@@ -208,8 +189,7 @@ def _take(run: RunHandle, name: str, data_name: str, mark: Mark) -> str | None:
             return None
         written.marks.append(mark)
         written.count += 1
-        number = "" if written.count == 1 else f"-{written.count}"
-    return f"{name}{number}_{data_name}"
+        return written.count
 
 
 def _told(arguments: Mapping[str, Any]) -> Mark:

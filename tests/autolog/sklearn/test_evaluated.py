@@ -33,6 +33,7 @@ from sklearn.metrics import (
     accuracy_score,
     check_scoring,
     classification_report,
+    confusion_matrix,
     f1_score,
     fbeta_score,
     get_scorer,
@@ -132,7 +133,7 @@ def test_copies_are_let_go_of_with_the_hooks(data: Any, fitted: Any) -> None:
 # -- scorers -----------------------------------------------------------------------------------------------------------
 
 
-def mean_of_hits(y_true: Any, y_pred: Any, *, least: float = 0.0) -> float:
+def mean_of_hits(y_true: Any, y_pred: Any, *, least: float = 0.0, api_key: str = "") -> float:
     return max(least, float(np.mean(y_true == y_pred)))
 
 
@@ -259,18 +260,25 @@ def test_a_report_is_a_file_and_its_numbers_metrics(data: Any, fitted: Any, afte
     assert not any("-2" in name for name in found)
 
 
-def test_options_tell_evaluations_of_one_name_apart(data: Any, fitted: Any, after: Any, read: Any) -> None:
+def explanations(run: Run) -> dict[str, str]:
+    prefix = "fitbook.metric."
+    return {key.removeprefix(prefix): text for key, text in run.data.tags.items() if key.startswith(prefix)}
+
+
+def test_options_tell_evaluations_of_one_name_apart(data: Any, fitted: Any, after: Any, runs: Runs) -> None:
     X_test, y = data
     predicted = fitted.predict(X_test)
     for average in ("macro", "weighted", None):
         f1_score(y, predicted, average=average)
-    make_scorer(mean_of_hits, least=0.1)(fitted, X_test, y)
+    make_scorer(mean_of_hits, least=0.1, api_key="hush")(fitted, X_test, y)
+    confusion_matrix(y, predicted, normalize="true", labels=np.array([1, 0]))
     accuracy_score(y, predicted)
-    assert read("metric_info.json") == {
-        "f1_score_X_test": "f1_score(…, average=macro)",
-        "f1_score-2_X_test": "f1_score(…, average=weighted)",
-        "f1_score-3_X_test": "f1_score(…, average=None)",
-        "mean_of_hits_X_test": "mean_of_hits(…, least=0.1)",
+    assert explanations(runs()[0]) == {
+        "f1_score_X_test": "f1_score(average=macro)",
+        "f1_score-2_X_test": "f1_score(average=weighted)",
+        "f1_score-3_X_test": "f1_score(average=None)",
+        "mean_of_hits_X_test": "mean_of_hits(least=0.1, api_key=********)",
+        "confusion_matrix_X_test": "confusion_matrix(normalize=true)",
     }
     assert "f1_score-3_X_test.class_0" in after()
 
@@ -281,13 +289,12 @@ def test_an_evaluation_without_a_value_is_one_too(data: Any, fitted: Any, after:
     assert set(after()) == {"nothing_unknown_dataset"}
 
 
-def test_explanations_are_bounded(data: Any, fitted: Any, read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_explanations_are_bounded(data: Any, fitted: Any, runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_evaluations, "_MAX_EXPLAINED", 3)
-    X_test, y = data
-    predicted = fitted.predict(X_test)
+    predicted = fitted.predict(data[0])
     for beta in range(1, 7):
-        fbeta_score(y, predicted, beta=beta)
-    assert set(read("metric_info.json")) == {f"fbeta_score-{number}_X_test" for number in (4, 5, 6)}
+        fbeta_score(data[1], predicted, beta=beta)
+    assert len(explanations(runs()[0])) == 3
 
 
 def test_results_of_too_many_values_are_not_written_and_that_is_said(

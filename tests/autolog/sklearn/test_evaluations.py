@@ -14,8 +14,8 @@ def test_what_is_written_is_not_remembered_for_ever(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(_evaluations, "_MAX_WRITTEN", 10)
     run = RunHandle(cast("Any", None), "0" * 32)
     for number in range(300):
-        assert _evaluations._take(run, "a", f"X{number}", (number,)) == f"a_X{number}"
+        assert _evaluations._take(run, "a", f"X{number}", (number,)) == 1
         assert _evaluations._take(run, "a", f"X{number}", (number,)) is None
-        _evaluations._take(run, "b", "X", (number,))
+        assert _evaluations._take(run, "b", "X", (number,)) == number + 1
     assert len(_evaluations._written) == 10
     assert len(_evaluations._written[run.run_id, "b", "X"].marks) == 100
