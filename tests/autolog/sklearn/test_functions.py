@@ -34,6 +34,7 @@ import fitbook
 from fitbook.autolog import _guard
 from fitbook.autolog.sklearn import POINTS, Role, _inspection
 from fitbook.entities import Run
+from fitbook.tracking._writer import writer
 
 Runs = Callable[..., list[Run]]
 Files = Callable[[str], set[str]]
@@ -330,15 +331,18 @@ def test_nothing_of_the_user_s_is_called_once_more(data: Any) -> None:
     assert all_calls() == before
 
 
-def test_neither_data_nor_results_are_kept_alive(data: Any, on: None) -> None:
+def test_neither_data_nor_results_are_kept_alive_by_what_waits_in_the_background(data: Any, on: None) -> None:
     X = data[0].copy()
     model = DecisionTreeClassifier()
-    found = cross_validate(model, X, data[1], cv=2, return_estimator=True)
-    kept = [weakref.ref(X), weakref.ref(model), weakref.ref(found["estimator"][0])]
-    fitbook.flush()
-    del X, model, found
-    gc.collect()
-    assert [one() for one in kept] == [None] * 3
+    writer.fit_begins()  # so that files wait
+    try:
+        found = cross_validate(model, X, data[1], cv=2, return_estimator=True)
+        kept = [weakref.ref(X), weakref.ref(model), weakref.ref(found["estimator"][0])]
+        del X, model, found
+        gc.collect()
+        assert [one() for one in kept] == [None] * 3
+    finally:
+        writer.fit_ends()
 
 
 def test_options_hold_for_calls_too(data: Any, runs: Runs, files: Files) -> None:
