@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from typing import NamedTuple
 
 # How many files a process has open to append to; a search has one.
 _MAX_OPEN = 4
 
-_open: dict[str, int] = {}
+_open: dict[str, tuple[int, tuple[int, int] | None]] = {}
+_lock = threading.Lock()
 
 
 class Entry(NamedTuple):
@@ -39,24 +41,56 @@ def append(path: str, entry: Entry) -> None:
     OSError
         There is none, as on another machine, or the disk is full.
     """
-    handle = _open.get(path)
-    if handle is None:
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        while len(_open) >= _MAX_OPEN:
-            forget(next(iter(_open)))
-        _open[path] = handle
     line = f"{entry.about} {entry.key} {entry.value}\n".encode()
-    if os.write(handle, line) != len(line):
-        os.write(handle, b"\n")  # what comes next begins on a line of its own
-        raise OSError(f"There was no room for an entry in {path}.")
+    with _lock:
+        handle = _opened(path)
+        if os.write(handle, line) != len(line):
+            os.write(handle, b"\n")  # what comes next begins on a line of its own
+            raise OSError(f"There was no room for an entry in {path}.")
 
 
 def forget(path: str) -> None:
     """Close a journal that this process has appended to."""
-    handle = _open.pop(path, None)
-    if handle is not None:
-        with contextlib.suppress(OSError):
-            os.close(handle)
+    with _lock:
+        _close(path)
+
+
+def _opened(path: str) -> int:
+    if path in _open and not _is_ours(*_open[path]):
+        del _open[path]
+    if path not in _open:
+        while len(_open) >= _MAX_OPEN:
+            _close(next(iter(_open)))
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        _open[path] = (handle, _identity(handle))
+    return _open[path][0]
+
+
+def _close(path: str) -> None:
+    handle, identity = _open.pop(path, (-1, None))
+    if _is_ours(handle, identity):
+        os.close(handle)
+
+
+def _is_ours(handle: int, identity: tuple[int, int] | None) -> bool:
+    """Whether nobody has closed a handle of ours, and got another file by its number."""
+    try:
+        return _identity(handle) == identity
+    except OSError:
+        return False
+
+
+def _identity(handle: int) -> tuple[int, int]:
+    found = os.fstat(handle)
+    return found.st_ino, found.st_dev
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def entries(lines: bytes) -> Iterator[Entry]:

@@ -115,29 +115,25 @@ encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), check_circul
 def put(place: Place, run_id: str, entry: Entry) -> None:
     """Write what is to be known of a run in the search of ``run_id``; with the next one, if that can't be done now."""
     is_file, where = place
-    late = _late.setdefault((where, run_id), [])
-    late.append(entry)
+    late = _late.pop((where, run_id), [])
     try:
-        (_append if is_file else _put_in_store)(where, run_id, late)
+        if is_file:
+            for each in (*late, entry):
+                append(where, each)
+        else:
+            # Who has waited in vain waits no more: at its end, the search writes what it has not been told.
+            wait = 0.0 if late else settings.AUTOLOG_STORE_TIMEOUT.get()
+            _put_in_store(where, run_id, {each.key: each.value for each in (*late, entry)}, wait)
     except (FitbookError, OSError) as error:
         logger.debug("a split of a search is noted later: %s", error)
+        _late.setdefault((where, run_id), []).extend((*late, entry))
 
 
-def _append(path: str, run_id: str, late: list[Entry]) -> None:
-    while late:
-        append(path, late[0])
-        late.pop(0)
-
-
-def _put_in_store(uri: str, run_id: str, late: list[Entry]) -> None:
+def _put_in_store(uri: str, run_id: str, tags: Mapping[str, str], wait: float) -> None:
     # Loaded only where it is needed.
     backend = importlib.import_module("fitbook.tracking._backend")
-    # Who has waited in vain waits no more: at its end, the search writes what it has not been told.
-    wait = 0.0 if len(late) > 1 else settings.AUTOLOG_STORE_TIMEOUT.get()
     with suppressed(), backend.patience(wait):
-        known = list(late)
-        backend.open_backend(uri, create=False).store.log_batch(run_id, tags={key: value for _, key, value in known})
-        del late[: len(known)]
+        backend.open_backend(uri, create=False).store.log_batch(run_id, tags=tags)
 
 
 # What this process could not write yet; only where the store is no file, or it is full or far away.

@@ -67,7 +67,7 @@ class LiveSearch:
         self.earlier: Earlier | None = None
         self._search: Any = search
         self._best_before = vars(search).get("best_params_")
-        self._progress = Progress(record.config.progress, getattr(search, "verbose", 0))
+        self._progress = Progress(record.config.progress, vars(search).get("verbose", 0))
         self._digest: str | None = None
         self._met = self._total = 0
         self._thread: threading.Thread | None = None
@@ -94,10 +94,10 @@ class LiveSearch:
 
     def _begin(self, kwargs: Mapping[str, Any]) -> None:
         record = self.record
-        self.children = Children(record, self._search.estimator, self._journal())
+        self.children = Children(record, vars(self._search).get("estimator"), self._journal())
         self._thread = threading.Thread(target=self._work, name="fitbook-search", daemon=True)
         self._thread.start()
-        self._digest = search_digest(self._search, kwargs, self.data)
+        self._digest = search_digest(vars(self._search), kwargs, self.data)
         if self._digest is not None:
             record.run.log_batch(tags={DIGEST_TAG: self._digest})
         if record.config.resume_search:

@@ -7,8 +7,8 @@ estimators with such parameters. Functions and other objects are not told so, fo
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -31,13 +31,13 @@ class _Inexact(Exception):
     """Something is not told exactly by any text."""
 
 
-def search_digest(search: Any, kwargs: Mapping[str, Any], data: str) -> str | None:
+def search_digest(search: Mapping[str, Any], kwargs: Mapping[str, Any], data: str) -> str | None:
     """Digest of all that the splits of a search have in common; None if that can't be told exactly.
 
     Parameters
     ----------
-    search : BaseSearchCV
-        Is about to be fitted.
+    search : mapping
+        The attributes of the search.
     kwargs : mapping
         What one of its splits is called with.
     data : str
@@ -45,10 +45,10 @@ def search_digest(search: Any, kwargs: Mapping[str, Any], data: str) -> str | No
     """
     try:
         parts = [
-            importlib.metadata.version("scikit-learn"),
+            sys.modules["sklearn"].__version__,
             data,
-            _exact(search.estimator),
-            _exact(search.scoring),
+            _exact(search.get("estimator")),
+            _exact(search.get("scoring")),
             *(_exact(kwargs.get(name)) for name in ("error_score", "return_train_score")),
             *(_exact_data(kwargs.get(name)) for name in ("fit_params", "score_params")),
         ]

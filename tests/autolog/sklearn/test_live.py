@@ -1,0 +1,248 @@
+"""Searches while they go on: what is noted where, and that a search is none the wiser."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import (
+    GridSearchCV,
+    HalvingGridSearchCV,
+    HalvingRandomSearchCV,
+    ParameterGrid,
+    RandomizedSearchCV,
+    StratifiedKFold,
+    cross_val_score,
+)
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+import fitbook
+from fitbook.autolog.sklearn import _live
+from fitbook.autolog.sklearn._live import LiveSearch
+from fitbook.entities import Run
+
+GRID = {"C": [0.01, 0.1, 1.0, 10.0]}
+DEPTHS = {"max_depth": [1, 2, 3, 4]}
+
+
+class Theirs(BaseSearchCV):
+    """A search as other libraries have them: a few candidates, and then others that depend on how these did."""
+
+    def __init__(self, estimator: Any, first: Any, second: Any, cv: Any = None, n_jobs: Any = None) -> None:
+        super().__init__(estimator=estimator, cv=cv, n_jobs=n_jobs)
+        self.first, self.second = first, second
+
+    def _run_search(self, evaluate_candidates: Any) -> None:
+        evaluate_candidates(ParameterGrid(self.first))
+        evaluate_candidates(ParameterGrid(self.second))
+
+
+SEARCHES: dict[str, Callable[[Any], Any]] = {
+    "grid": lambda n_jobs: GridSearchCV(LogisticRegression(), GRID, cv=3, n_jobs=n_jobs, return_train_score=True),
+    "random": lambda n_jobs: RandomizedSearchCV(
+        make_pipeline(StandardScaler(), LogisticRegression()),
+        {"logisticregression__C": np.logspace(-2, 2, 30)},
+        n_iter=4,
+        cv=2,
+        random_state=np.random.RandomState(0),
+        n_jobs=n_jobs,
+    ),
+    "halving": lambda n_jobs: HalvingGridSearchCV(
+        DecisionTreeClassifier(random_state=0), DEPTHS, cv=2, min_resources=20, random_state=0, n_jobs=n_jobs
+    ),
+    "halving random": lambda n_jobs: HalvingRandomSearchCV(
+        DecisionTreeClassifier(random_state=0), DEPTHS, cv=2, min_resources=20, random_state=0, n_jobs=n_jobs
+    ),
+    "several scores": lambda n_jobs: GridSearchCV(
+        LogisticRegression(), GRID, cv=2, scoring=["accuracy", "f1"], refit="f1", n_jobs=n_jobs
+    ),
+    "failures": lambda n_jobs: GridSearchCV(
+        LogisticRegression(), {"C": [1, -1]}, cv=StratifiedKFold(2, shuffle=True), error_score=0.25, n_jobs=n_jobs
+    ),
+    "theirs": lambda n_jobs: Theirs(LogisticRegression(), {"C": [0.1, 1]}, {"C": [10]}, cv=2, n_jobs=n_jobs),
+}
+
+
+def _without_times(results: Any) -> dict[str, Any]:
+    return {name: np.asarray(values).tolist() for name, values in results.items() if "_time" not in name}
+
+
+def _children(runs: Callable[..., list[Run]]) -> list[Run]:
+    children = [run for run in runs() if "fitbook.candidate" in run.data.tags]
+    return sorted(children, key=lambda run: int(run.data.tags["fitbook.candidate"]))
+
+
+def _splits(run: Run) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(run.data.tags["fitbook.splits"])
+    return found
+
+
+def _journals(folder: Path) -> list[Path]:
+    return list(folder.rglob("*-notes-*"))
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_a_search_is_the_same_and_every_split_of_it_is_noted(data: Any, runs: Any, tmp_path: Path, name: str) -> None:
+    def fitted() -> tuple[Any, list[str], Any]:
+        np.random.seed(3)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            search = SEARCHES[name](None).fit(*data)
+        return search, [str(warning.message) for warning in caught], np.random.get_state()[1].tolist()  # type: ignore[index,union-attr]
+
+    plain, warned, state = fitted()
+    fitbook.autolog(log_plots=False)
+    search, warned_on, state_on = fitted()
+    assert (warned, state) == (warned_on, state_on)
+    assert _without_times(plain.cv_results_) == _without_times(search.cv_results_)
+    assert vars(plain).keys() == vars(search).keys()
+    children = _children(runs)
+    assert len(children) == len(search.cv_results_["params"])
+    for index, child in enumerate(children):
+        noted = _splits(child)
+        assert len(noted) == search.n_splits_
+        assert {(note["host"], note["pid"]) for note in noted} == {(os.uname().nodename, os.getpid())}
+        assert child.info.start_time == min(note["start"] for note in noted)
+        assert child.info.end_time == max(note["end"] for note in noted)
+        for metric in ("score", "accuracy", "f1"):
+            if f"mean_test_{metric}" in search.cv_results_:
+                scores = [note["test"][metric] if metric != "score" else note["test"] for note in noted]
+                assert scores == [search.cv_results_[f"split{i}_test_{metric}"][index] for i in range(len(noted))]
+        assert [note["fit"] for note in noted] == pytest.approx(
+            [search.cv_results_["mean_fit_time"][index]] * len(noted), abs=1
+        )
+    assert not _journals(tmp_path)
+    assert not any(thread.name == "fitbook-search" for thread in threading.enumerate())
+    assert not any(key.startswith("fitbook.split.") for run in runs() for key in run.data.tags)
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_in_threads_and_processes(data: Any, on: None, runs: Any, tmp_path: Path, backend: str) -> None:
+    with joblib.parallel_config(backend=backend, n_jobs=2):
+        search = SEARCHES["halving"](None).fit(*data)
+    children = _children(runs)
+    assert len(children) == len(search.cv_results_["params"]) > 4
+    assert all(None not in _splits(child) for child in children)
+    pids = {note["pid"] for child in children for note in _splits(child)}
+    assert (os.getpid() in pids) == (backend == "threading")
+    assert {child.info.status for child in children} == {"FINISHED"}
+    assert not _journals(tmp_path)
+
+
+def test_failed_splits_say_why(data: Any, on: None, runs: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        SEARCHES["failures"](None).fit(*data)
+    good, bad = _children(runs)
+    assert [note.get("error") for note in _splits(good)] == [None, None]
+    assert all("InvalidParameterError" in note["error"] for note in _splits(bad))
+    assert bad.data.metrics["split0_test_score"] == 0.25
+
+
+@pytest.fixture
+def followed(monkeypatch: pytest.MonkeyPatch) -> list[LiveSearch]:
+    """Every search that is followed; its thread never wakes by itself."""
+    found: list[LiveSearch] = []
+    monkeypatch.setattr(_live, "_PAUSE", 1e6)
+    begin = LiveSearch._begin
+
+    def noted(self: LiveSearch, kwargs: Any) -> None:
+        found.append(self)
+        begin(self, kwargs)
+
+    monkeypatch.setattr(LiveSearch, "_begin", noted)
+    return found
+
+
+class Looking(LogisticRegression):
+    """Lets a test look around before each fit."""
+
+    look: Callable[[], None]
+
+    def fit(self, *args: Any, **kwargs: Any) -> Any:
+        type(self).look()
+        return super().fit(*args, **kwargs)
+
+
+def test_candidates_are_runs_while_the_search_goes_on(data: Any, on: None, runs: Any, followed: Any) -> None:
+    seen: list[list[tuple[str, int, bool]]] = []
+
+    def look() -> None:
+        if followed[0].observer() is None:
+            return  # this is the refit
+        followed[0]._look(move=True)
+        store = followed[0].record.backend.store
+        found = store.search_runs(["0"], "tags.`fitbook.candidate` LIKE '%'", order_by=["attributes.start_time ASC"])
+        seen.append(
+            [
+                (run.info.status, sum(map(bool, _splits(run))), "mean_test_score" in run.data.metrics)
+                for run in sorted(found, key=lambda run: int(run.data.tags["fitbook.candidate"]))
+            ]
+        )
+
+    Looking.look = staticmethod(look)  # type: ignore[assignment]
+    GridSearchCV(Looking(), {"C": [0.1, 1]}, cv=3).fit(*data)
+    done = ("FINISHED", 3, True)
+    # One that is not complete waits until it is looked for the second time.
+    assert seen == [[], [], [("RUNNING", 2, False)], [done], [done], [done, ("RUNNING", 2, False)]]
+    assert {run.info.status for run in runs()} == {"FINISHED"}
+
+
+def test_an_interrupted_search_keeps_what_was_finished(data: Any, on: None, runs: Any, followed: Any) -> None:
+    fits = iter(range(100))
+
+    def look() -> None:
+        if next(fits) == 5:
+            raise KeyboardInterrupt
+
+    Looking.look = staticmethod(look)  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt):
+        GridSearchCV(Looking(), {"C": [0.1, 1, 2]}, cv=3).fit(*data)
+    children = _children(runs)
+    assert [child.info.status for child in children] == ["FINISHED", "KILLED"]
+    assert [[bool(note) for note in _splits(child)] for child in children] == [[True] * 3, [True, True, False]]
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_a_search_inside_another_record_is_a_part_of_that(data: Any, on: None, runs: Any, n_jobs: Any) -> None:
+    search = GridSearchCV(LogisticRegression(), GRID, cv=2)
+    nested = GridSearchCV(search, {"estimator__fit_intercept": [True, False]}, cv=2, n_jobs=n_jobs).fit(*data)
+    assert len(_children(runs)) == len(nested.cv_results_["params"]) == 2
+    cross_val_score(search, *data, cv=2)
+    assert len(_children(runs)) == 2
+
+
+def test_a_store_that_is_no_file_is_written_to_as_well(data: Any, tmp_path: Path) -> None:
+    fitbook.set_tracking_uri("sqlite://")
+    fitbook.autolog(log_plots=False)
+    GridSearchCV(LogisticRegression(), GRID, cv=2).fit(*data)
+    found = fitbook.search_runs(output_format="list")
+    assert len(found) == 5
+    assert all(None not in _splits(run) for run in found if "fitbook.candidate" in run.data.tags)
+    assert not any(key.startswith("fitbook.split.") for run in found for key in run.data.tags)
+    fitbook.set_tracking_uri(tmp_path)
+
+
+def test_of_many_candidates_the_best_stay_and_the_others_are_in_the_bin(data: Any, runs: Any, followed: Any) -> None:
+    fitbook.autolog(log_plots=False, max_tuning_runs=1)
+    Looking.look = staticmethod(lambda: followed[0]._look(move=True))  # type: ignore[assignment]
+    search = GridSearchCV(Looking(), GRID, cv=2).fit(*data)
+    [child] = _children(runs)
+    assert child.data.tags["fitbook.candidate"] == str(search.best_index_)
+    binned = fitbook.search_runs(run_view_type=2, output_format="list")
+    assert {run.data.tags["fitbook.candidate"] for run in binned} <= {"0", "1", "2", "3"} - {str(search.best_index_)}
+    assert len(binned) >= 2
+    assert {run.info.status for run in binned} == {"FINISHED"}
