@@ -224,7 +224,7 @@ def _class_imbalance(estimator: Any, y: Any) -> Finding | None:
     if target is None or target.is_table:
         return None
     labels = every(y, -(-target.n_rows // _MAX_LABELS) or 1)
-    labels = labels.tolist() if hasattr(labels, "tolist") else list(labels)
+    labels = [v.item() if isinstance(v, np.generic) else v for v in getattr(labels, "tolist", lambda: labels)()]
     if not all(type(label) in (int, float, bool, str) for label in labels):
         return None
     counts = Counter(labels).most_common()

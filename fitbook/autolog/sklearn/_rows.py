@@ -146,7 +146,7 @@ def _numbers(part: Any) -> NDArray[np.float64]:
         plain = [i for i, dtype in enumerate(part.dtypes) if _is_plain(dtype)]
         if len(plain) < part.shape[1]:
             return _mixed(part, plain)
-    if hasattr(part, "cat"):
+    if str(getattr(part, "dtype", "")) == "category":
         part = part.astype(object)
     array = np.asarray(part.to_numpy() if hasattr(part, "to_numpy") else part)
     if array.dtype.kind in "mM":

@@ -16,7 +16,7 @@ from fitbook.autolog._guard import quietly, suppressed, tell
 from fitbook.autolog._record import RunRecord
 from fitbook.autolog.sklearn._findings import Finding, findings, overfit
 from fitbook.autolog.sklearn._rows import Hashes, hashes, rows_of
-from fitbook.errors import NotFound
+from fitbook.errors import NotFound, WrongState
 from fitbook.tracking._run import RunHandle
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def findings_of_fit(record: RunRecord, estimator: Any, X: Any, y: Any, metrics: 
 
 
 def look_at_evaluation(run: RunHandle, data: Any, score: float | None = None) -> None:
-    """Look at what a recorded model is asked to predict or score; after ten times that is over.
+    """Look at what a recorded model is asked to predict or score, if it is more than a few rows; ten times at most.
 
     Parameters
     ----------
@@ -93,12 +93,14 @@ def look_at_evaluation(run: RunHandle, data: Any, score: float | None = None) ->
     watched = _watched.get(run.run_id)
     if watched is None or not watched.looks_left:
         return
+    rows = rows_of(data)
+    if (rows is None and score is None) or (rows is not None and rows.n_rows < _MIN_ROWS):
+        return
     watched.looks_left -= 1
     new = []
     if "overfit" in watched.wanted:
         new.append(overfit(watched.training_score, score, "on data that was scored later"))
-    rows = rows_of(data) if watched.rows is not None else None
-    if watched.rows is not None and rows is not None and rows.n_rows >= _MIN_ROWS:
+    if watched.rows is not None and rows is not None:
         new.append(reappearing(watched.rows, hashes(rows), scored=score is not None))
     for finding in new:
         if finding is not None and finding.name not in watched.found:
@@ -137,6 +139,6 @@ def _write(run: RunHandle, found: list[Finding]) -> None:
 
 def _write_later(run: RunHandle, found: list[Finding]) -> None:
     # The run may have been removed since.
-    with suppressed(), quietly("writing a finding"), contextlib.suppress(NotFound):
+    with suppressed(), quietly("writing a finding"), contextlib.suppress(NotFound, WrongState):
         run.set_tags(_tags(found))
         _write(run, found)
