@@ -11,7 +11,7 @@ SUITE_ARGS ?=
 
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help demo test faults sklearn-suite lint bench interop docs clean twins
+.PHONY: help demo test faults sklearn-suite distributed lint bench interop docs clean twins oldest
 
 help:  ## Say what there is.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -32,6 +32,15 @@ twins: $(VENV)/.test  ## Run 65 scripts with and without autologging, on a full 
 sklearn-suite: $(VENV)/.test  ## scikit-learn's own tests, without and with autologging, case by case. Two hours; goes on where it was.
 	$(BIN)/python -m fitbook.testing.suite_run .sklearn-suite $(SUITE_ARGS)
 
+distributed: .venv-distributed/.made  ## Fits on real local clusters of Dask's and Ray's, in an environment of their own.
+	.venv-distributed/bin/python -m pytest -o filterwarnings=default -s tests/distributed $(TEST_ARGS)
+
+.venv-distributed/.made: $(VENV)/.made pyproject.toml constraints.txt
+	$(BIN)/python -m venv .venv-distributed
+	.venv-distributed/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+	  --editable . pytest pytest-timeout 'dask[distributed]' ray
+	@touch $@
+
 lint: $(VENV)/.test $(VENV)/.lint  ## Check style, types and layers.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -48,6 +57,18 @@ docs: $(VENV)/.demo  ## Write the pages that are made from the code.
 MLFLOW ?= 3
 PEER ?= .venv-mlflow/$(MLFLOW)/bin/python
 
+# The oldest have no wheels for newer Pythons.
+OLDEST_PYTHON ?= python3.11
+OLDEST_TESTS ?= tests
+
+oldest: .venv-oldest/.test  ## Run the test suite with the oldest versions of everything that pyproject.toml allows. Needs Python 3.11.
+	.venv-oldest/bin/python -m pytest -n 2 $(OLDEST_TESTS) $(TEST_ARGS)
+
+.venv-oldest/.test: pyproject.toml constraints-oldest.txt
+	$(OLDEST_PYTHON) -m venv --clear .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-oldest.txt --editable '.[test]'
+	@touch $@
+
 interop: $(VENV)/.test $(PEER)  ## Compare imports from the real MLflow (file store, database, server), run by run.
 	$(BIN)/python tests/interop/compare_with_mlflow.py $(PEER)
 
@@ -56,7 +77,7 @@ interop: $(VENV)/.test $(PEER)  ## Compare imports from the real MLflow (file st
 	$@ -m pip install --quiet --disable-pip-version-check 'mlflow==$(MLFLOW).*' $(if $(filter 2,$(MLFLOW)),'sqlalchemy<2.1')
 
 clean:  ## Remove the environment, caches and what building leaves.
-	rm -rf $(VENV) .venv-mlflow build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .sklearn-suite
+	rm -rf $(VENV) .venv-distributed .venv-mlflow .venv-oldest build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .sklearn-suite
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt

@@ -7,6 +7,7 @@ business for a class or function of the user's, which may be slow, count its cal
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Iterable, Mapping
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
@@ -101,7 +102,9 @@ def _look(value: Any, seen: dict[int, Any], depth: int) -> str | None:
     if cls is functools.partial:
         return _look_all((value.func, value.args, value.keywords), seen, depth + 1)
     if home not in _HARMLESS:
-        return str(cls.__qualname__)
+        # scikit-learn 1.5 says "_loss" of what is in its sklearn._loss._loss.
+        is_loss = getattr(sys.modules.get("sklearn._loss._loss"), cls.__name__, None) is cls
+        return None if is_loss else str(cls.__qualname__)
     if isinstance(value, Mapping):
         return _look_all(value.values(), seen, depth + 1)
     if isinstance(value, (list, tuple, set, frozenset)):

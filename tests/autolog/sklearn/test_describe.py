@@ -45,7 +45,7 @@ def fitted(cls):
     """An instance, and the data that it could be fitted on."""
     required = _required(cls)
     if cls.__name__ == "SelfTrainingClassifier":  # its default, None, is refused
-        required.append("estimator")
+        required.append("estimator" if "estimator" in inspect.signature(cls).parameters else "base_estimator")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecated classes
         model = cls(**{name: WRAPPED[name] for name in required if name in WRAPPED})

@@ -117,7 +117,8 @@ def test_others(data: Any) -> None:
         quasi = MLPClassifier((2,), max_iter=5, solver="lbfgs").fit(X, y)
         assert read(quasi)["training_loss"] == [(0, quasi.loss_)]
     mixture = GaussianMixture(2, random_state=0).fit(X)
-    assert read(mixture)["training_lower_bound"][-1][1] == mixture.lower_bounds_[-1]
+    if hasattr(mixture, "lower_bounds_"):  # since 1.7
+        assert read(mixture)["training_lower_bound"][-1][1] == mixture.lower_bounds_[-1]
     assert values(read(FactorAnalysis(2).fit(X))["training_log_likelihood"])
     ridge = BayesianRidge(compute_score=True).fit(X, y)
     assert read(ridge)["log_marginal_likelihood"] == list(enumerate(ridge.scores_.tolist()))
@@ -128,6 +129,7 @@ def test_others(data: Any) -> None:
     assert read(SelectKBest(k=2).fit(X, y)) == {}
 
 
+@pytest.mark.filterwarnings("ignore:The SAMME.R algorithm")  # the default of older versions
 def test_adaptive_boosting_that_stops_before_has_only_the_errors_that_it_made(data: Any) -> None:
     X = np.column_stack([data[1], data[0]])
     model = AdaBoostClassifier(n_estimators=9).fit(X, data[1])
@@ -220,7 +222,7 @@ def test_they_are_metrics_with_steps(data: Any, runs: Runs) -> None:
     )
     assert run.data.metrics["training_loss"] == model.train_score_[-1]
     assert [p.step for p in history(run.info.run_id, "training_accuracy_staged")] == [1, 2, 3]
-    GaussianMixture(2, random_state=0).fit(data[0])
-    mixture = runs()[1]
-    bounds = history(mixture.info.run_id, "training_lower_bound")
-    assert [p.step for p in bounds] == list(range(1, len(bounds) + 1))
+    mixture = GaussianMixture(2, random_state=0).fit(data[0])
+    bounds = history(runs()[1].info.run_id, "training_lower_bound")
+    has_all = hasattr(mixture, "lower_bounds_")
+    assert [p.step for p in bounds] == (list(range(1, len(bounds) + 1)) if has_all else [0])

@@ -58,6 +58,7 @@ CLASSIFIERS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:The SAMME.R algorithm")  # the default of older versions
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("model", CLASSIFIERS, ids=lambda m: repr(m).replace("\n", "")[:50])
 def test_labels_are_those_of_predict(model, n_classes):

@@ -110,7 +110,7 @@ def test_without_refit(data: Any, on: None, family: Any, files: Any, scoring: An
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning", "ignore:One or more of the test scores")
 def test_candidates_that_fail_are_failed_runs(data: Any, on: None, family: Any) -> None:
-    GridSearchCV(LogisticRegression(solver="lbfgs"), {"l1_ratio": [0, 5]}, cv=2, error_score=np.nan).fit(*data)
+    GridSearchCV(LogisticRegression(solver="lbfgs"), {"tol": [0.1, -5]}, cv=2, error_score=np.nan).fit(*data)
     parent, children = family()
     assert [child.info.status for child in children] == ["FINISHED", "FAILED"]
     assert math.isnan(children[1].data.metrics["mean_test_score"])
@@ -118,13 +118,13 @@ def test_candidates_that_fail_are_failed_runs(data: Any, on: None, family: Any) 
 
 
 def test_a_search_that_raises_keeps_what_was_finished(data: Any, on: None, family: Any) -> None:
-    with pytest.raises(ValueError, match="l1_ratio"):
-        GridSearchCV(LogisticRegression(), {"C": [1], "l1_ratio": [0, 5, 7]}, cv=2, error_score="raise").fit(*data)
+    with pytest.raises(ValueError, match="tol"):
+        GridSearchCV(LogisticRegression(), {"C": [1], "tol": [0.1, -5, -7]}, cv=2, error_score="raise").fit(*data)
     parent, children = family()
     assert parent.info.status == "FAILED"
     assert [child.info.status for child in children] == ["FINISHED", "FAILED"]
     assert {"split0_test_score", "split1_test_score", "mean_test_score"} == set(children[0].data.metrics)
-    assert "l1_ratio" in json.loads(children[1].data.tags["fitbook.splits"])[0]["error"]
+    assert "tol" in json.loads(children[1].data.tags["fitbook.splits"])[0]["error"]
     assert children[1].data.metrics == {}
 
 
