@@ -115,7 +115,7 @@ class Task:
 
 
 def rebuilt_inside(parts: tuple[Callable[..., Any], int, Observer | None]) -> Task:
-    """Rebuild a task inside of which no runs are made."""
+    """Rebuild a task that is part of a fit."""
     function, level, observer = parts
     return Task(function, Context(level, (), REBUILD_INSIDE), observer)
 
@@ -132,6 +132,11 @@ except Exception:
 _OPENED = function_if_loaded(
     "fitbook.autolog._worker", "opened", functools.partial(eval, f"exec({_IMPORT!r}) or opened(globals())")
 )
+
+
+def rebuild_from(sender: bytes | None) -> Call:
+    """Make what rebuilds tasks: before their parts, so that methods are taken from models when those are hooked."""
+    return Call(_OPENED, {"sender": sender})
 
 
 class _Sized:
@@ -170,11 +175,10 @@ def _with_context(parallel: Any, iterable: Any, config: Config | None) -> Any:
     sending: Sending | None = record.observer() if record is not None and hasattr(record, "observer") else None
     if sending is None and parallel.n_jobs == 1 and type(parallel._backend).__module__.startswith("joblib._parallel"):
         return iterable  # run one after the other, right here
-    if inside.get() and sending is None:
-        rebuild = REBUILD_INSIDE
+    if inside.get():
+        rebuild = REBUILD_INSIDE if sending is None else rebuild_from(None)
     else:
-        # Made before what a task consists of, so that a method of a model's is taken from it when that is hooked already.
-        rebuild = Call(_OPENED, {"sender": None if inside.get() else pickle.dumps(_sender(config))})
+        rebuild = rebuild_from(pickle.dumps(_sender(config)))
     wrap = functools.partial(_wrapped, Context(inside.get(), _active.stack(), rebuild), sending)
     # A `map`, not a generator: an error that the user's generator raises has no frame of ours in its traceback.
     return _Sized(iterable, wrap) if hasattr(iterable, "__len__") else map(wrap, iterable)

@@ -93,6 +93,21 @@ def test_a_task_is_a_few_hundred_bytes_more_than_its_function(on: None) -> None:
     assert len(pickle.dumps(task)) - plain < 300
 
 
+def test_a_task_can_be_sent_on(on: None, runs: Runs) -> None:
+    (task, args, kwargs) = next(iter(given([delayed(ridge)()])))
+    for _ in range(3):
+        task = pickle.loads(pickle.dumps(task))
+    fitbook.autolog(disable=True)
+    task(*args, **kwargs)
+    assert runs() == []  # this is the process that sent it, so what holds here counts
+    assert isinstance(task, Task)
+    assert type(task) is not Task
+
+
+def ridge() -> None:
+    Ridge().fit([[0], [1]], [0, 1])
+
+
 # -- in threads of the same process ------------------------------------------------------------------------------------
 
 
