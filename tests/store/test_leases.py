@@ -12,6 +12,7 @@ from urllib.parse import quote_plus
 import pytest
 import sqlalchemy as sa
 
+from fitbook._journal import path_of
 from fitbook.entities import RunStatus
 from fitbook.store import SqlStore, Store, open_store
 from fitbook.testing.lease_suite import LONG, REASON, LeaseSuite, dead
@@ -55,6 +56,29 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
     store = open_store(tmp_path / "tracking")
     yield store
     store.close()
+
+
+# -- what a dead run's journal holds
+
+
+def test_what_a_dead_run_has_left_in_its_journal_are_tags_of_it(tmp_path: Path, store: SqlStore) -> None:
+    run_id, alive, orderly = dead(store), begin(store, 2, lease_seconds=LONG), begin(store, 3, status="FINISHED")
+    paths = [Path(path_of(str(tmp_path / "tracking" / "fitbook.db"), run)) for run in (run_id, alive)]
+    notes = [
+        f'{"f" * 32} fitbook.split.0.0 {{"test": 1}}',
+        f"{orderly} fitbook.split.1.0 {{}}",  # a candidate that is complete has its own
+        f'{alive} fitbook.split.2.0 {{"a": "ü b"}}',
+        "half an entr",
+    ]
+    for path in paths:
+        path.write_text("\n".join(notes))
+    tags = store.get_run(run_id).data.tags
+    assert {key: value for key, value in tags.items() if key.startswith("fitbook.split.")} == {
+        "fitbook.split.0.0": '{"test": 1}',
+        "fitbook.split.2.0": '{"a": "ü b"}',
+    }
+    assert [path.exists() for path in paths] == [False, True]
+    assert not any(key.startswith("fitbook.split.") for key in store.get_run(alive).data.tags)
 
 
 # -- who can't write sees the same

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import threading
 import warnings
 from collections.abc import Callable
@@ -38,7 +39,7 @@ GRID = {"C": [0.01, 0.1, 1.0, 10.0]}
 DEPTHS = {"max_depth": [1, 2, 3, 4]}
 
 
-class Theirs(BaseSearchCV):
+class Theirs(BaseSearchCV):  # type: ignore[misc]
     """A search as other libraries have them: a few candidates, and then others that depend on how these did."""
 
     def __init__(self, estimator: Any, first: Any, second: Any, cv: Any = None, n_jobs: Any = None) -> None:
@@ -101,7 +102,7 @@ def test_a_search_is_the_same_and_every_split_of_it_is_noted(data: Any, runs: An
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             search = SEARCHES[name](None).fit(*data)
-        return search, [str(warning.message) for warning in caught], np.random.get_state()[1].tolist()  # type: ignore[index,union-attr]
+        return search, [str(warning.message) for warning in caught], pickle.dumps(np.random.get_state())
 
     plain, warned, state = fitted()
     fitbook.autolog(log_plots=False)
@@ -167,7 +168,7 @@ def followed(monkeypatch: pytest.MonkeyPatch) -> list[LiveSearch]:
     return found
 
 
-class Looking(LogisticRegression):
+class Looking(LogisticRegression):  # type: ignore[misc]
     """Lets a test look around before each fit."""
 
     look: Callable[[], None]
@@ -193,7 +194,7 @@ def test_candidates_are_runs_while_the_search_goes_on(data: Any, on: None, runs:
             ]
         )
 
-    Looking.look = staticmethod(look)  # type: ignore[assignment]
+    Looking.look = staticmethod(look)
     GridSearchCV(Looking(), {"C": [0.1, 1]}, cv=3).fit(*data)
     done = ("FINISHED", 3, True)
     # One that is not complete waits until it is looked for the second time.
@@ -208,7 +209,7 @@ def test_an_interrupted_search_keeps_what_was_finished(data: Any, on: None, runs
         if next(fits) == 5:
             raise KeyboardInterrupt
 
-    Looking.look = staticmethod(look)  # type: ignore[assignment]
+    Looking.look = staticmethod(look)
     with pytest.raises(KeyboardInterrupt):
         GridSearchCV(Looking(), {"C": [0.1, 1, 2]}, cv=3).fit(*data)
     children = _children(runs)
@@ -229,7 +230,7 @@ def test_a_store_that_is_no_file_is_written_to_as_well(data: Any, tmp_path: Path
     fitbook.set_tracking_uri("sqlite://")
     fitbook.autolog(log_plots=False)
     GridSearchCV(LogisticRegression(), GRID, cv=2).fit(*data)
-    found = fitbook.search_runs(output_format="list")
+    found: Any = fitbook.search_runs(output_format="list")
     assert len(found) == 5
     assert all(None not in _splits(run) for run in found if "fitbook.candidate" in run.data.tags)
     assert not any(key.startswith("fitbook.split.") for run in found for key in run.data.tags)
@@ -238,11 +239,11 @@ def test_a_store_that_is_no_file_is_written_to_as_well(data: Any, tmp_path: Path
 
 def test_of_many_candidates_the_best_stay_and_the_others_are_in_the_bin(data: Any, runs: Any, followed: Any) -> None:
     fitbook.autolog(log_plots=False, max_tuning_runs=1)
-    Looking.look = staticmethod(lambda: followed[0]._look(move=True))  # type: ignore[assignment]
+    Looking.look = staticmethod(lambda: followed[0]._look(move=True))
     search = GridSearchCV(Looking(), GRID, cv=2).fit(*data)
     [child] = _children(runs)
     assert child.data.tags["fitbook.candidate"] == str(search.best_index_)
-    binned = fitbook.search_runs(run_view_type=2, output_format="list")
+    binned: Any = fitbook.search_runs(run_view_type=2, output_format="list")
     assert {run.data.tags["fitbook.candidate"] for run in binned} <= {"0", "1", "2", "3"} - {str(search.best_index_)}
     assert len(binned) >= 2
     assert {run.info.status for run in binned} == {"FINISHED"}
