@@ -36,3 +36,15 @@ def function_if_loaded(module: str, name: str, otherwise: Callable[..., Any]) ->
     modules = Call(getattr, Call(importlib.import_module, "sys"), "modules")
     found = Call(getattr, Call(Call(getattr, modules, "get"), module), name, otherwise)
     return Call(pickle.loads, pickle.dumps(found))
+
+
+def function_or_nothing(module: str, name: str) -> Call:
+    """Give what loads as a function where its module can be imported, and as one that returns None where it can't.
+
+    Parameters
+    ----------
+    module, name : str
+        Where the function is; it takes one argument.
+    """
+    attempt = f"try:\n from {module} import {name} as found\nexcept Exception:\n found = lambda _: None"
+    return Call(eval, f"exec({attempt!r}) or found", {})

@@ -20,6 +20,7 @@ from fitbook import settings
 from fitbook._journal import Entry, append
 from fitbook._log import logger
 from fitbook.autolog._guard import quietly, suppressed, told
+from fitbook.autolog._portable import function_or_nothing
 from fitbook.errors import FitbookError
 
 PREFIX = "fitbook.split."
@@ -49,7 +50,7 @@ class Split:
         self._place, self._run_id, self._about, self._name, self._key = place, run_id, about, name, key
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Split, (self._place, self._run_id, self._about, self._name, self._key)
+        return _SPLIT, ((self._place, self._run_id, self._about, self._name, self._key),)
 
     def run(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Fit and score, and note it."""
@@ -71,6 +72,15 @@ class Split:
             found["key"] = self._key
         # What is the same for all of a process is encoded once.
         put(self._place, self._run_id, Entry(self._about, self._name, f"{_process(os.getpid())}{encode(found)[1:]}"))
+
+
+def rebuilt(parts: tuple[Place, str, str, str, str | None]) -> Split:
+    """Make a split from what was pickled of it."""
+    return Split(*parts)
+
+
+# A worker without fitbook runs its tasks all the same.
+_SPLIT = function_or_nothing("fitbook.autolog._splits", "rebuilt")
 
 
 def outcome(result: Mapping[str, Any]) -> dict[str, Any]:

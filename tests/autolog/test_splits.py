@@ -4,6 +4,8 @@ import json
 import os
 import pickle
 import platform
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +109,21 @@ def test_what_goes_to_a_worker_is_small() -> None:
     place = (True, f"/home/someone/{'x' * 60}/fitbook.db-notes-{RUN}")
     split = Split(place, RUN, CHILD, "fitbook.split.9999.4", "c" * 24)
     assert len(pickle.dumps(split)) < 500
+    assert vars_of(pickle.loads(pickle.dumps(split))) == vars_of(split)
+
+
+def vars_of(split: Split) -> list[Any]:
+    return [getattr(split, name) for name in Split.__slots__]
+
+
+def test_where_no_fitbook_is_there_is_nothing_to_note(tmp_path: Path) -> None:
+    split = Split((True, "a"), RUN, CHILD, "fitbook.split.0.0", None)
+    (tmp_path / "split.pickle").write_bytes(pickle.dumps(("a task", split)))
+    read = "import pickle, sys; sys.modules['fitbook'] = None; print(pickle.load(open('split.pickle', 'rb')))"
+    done = subprocess.run(
+        [sys.executable, "-c", read], cwd=tmp_path, capture_output=True, text=True, check=False, env={}
+    )
+    assert (done.stdout, done.stderr) == ("('a task', None)\n", "")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from typing import Any
 
 from fitbook._journal import left_behind, path_of
 from fitbook.autolog._guard import say
+from fitbook.autolog._portable import function_or_nothing
 from fitbook.autolog._record import RunRecord
 from fitbook.autolog._splits import PREFIX
 from fitbook.autolog.sklearn._children import SPLITS_TAG, Note
@@ -84,6 +85,8 @@ class Known:
     ----------
     note : Note
         What was noted of the split.
+    result : mapping
+        The same as it is to be given.
     """
 
     __slots__ = ("_result", "note")
@@ -91,9 +94,21 @@ class Known:
     def __init__(self, note: Note, result: Mapping[str, Any]) -> None:
         self.note, self._result = note, result
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _KNOWN, ((self.note, self._result),)
+
     def run(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Give the result without any call."""
         return dict(self._result)
+
+
+def rebuilt(parts: tuple[Note, Mapping[str, Any]]) -> Known:
+    """Make what was pickled."""
+    return Known(*parts)
+
+
+# A worker without fitbook fits this split again.
+_KNOWN = function_or_nothing("fitbook.autolog.sklearn._resume", "rebuilt")
 
 
 class Earlier:
