@@ -8,7 +8,6 @@ from functools import partial
 from benchmarks.measure import Effort, Goal, Measure, Spread, clock, interleave
 from benchmarks.tools import Tool
 
-
 # Of the 10,000 x 5 that the goal is about, a fifth: a search takes half a minute, and what is added grows with it.
 LARGE = 2000
 LARGE_ROUNDS = 3
