@@ -49,8 +49,8 @@ def meta_facts(estimator: object, feature_names: Sequence[str] | None = None, st
         _selection(facts, fitted, names)
         if steps:
             _sequence(facts, fitted, names, steps)
-    for base, read in _READERS.items():
-        if base in bases:
+    for base, (left, read) in _READERS.items():
+        if base in bases and left in fitted:
             read(facts, fitted)
     return facts
 
@@ -156,10 +156,11 @@ def _chain(facts: Facts, fitted: dict[str, Any]) -> None:
     facts.tags["fitbook.chain_order"] = ", ".join(map(str, fitted["order_"]))
 
 
-_READERS: dict[str, Callable[[Facts, dict[str, Any]], None]] = {
-    "RFECV": _rfecv,
-    "TunedThresholdClassifierCV": _threshold,
-    "CalibratedClassifierCV": _calibrators,
-    "_BaseStacking": _stacking,
-    "_BaseChain": _chain,
+# By class of scikit-learn's: what its fit leaves, which that of a subclass of the user's need not.
+_READERS: dict[str, tuple[str, Callable[[Facts, dict[str, Any]], None]]] = {
+    "RFECV": ("cv_results_", _rfecv),
+    "TunedThresholdClassifierCV": ("best_threshold_", _threshold),
+    "CalibratedClassifierCV": ("calibrated_classifiers_", _calibrators),
+    "_BaseStacking": ("final_estimator_", _stacking),
+    "_BaseChain": ("order_", _chain),
 }

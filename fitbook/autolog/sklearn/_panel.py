@@ -25,34 +25,44 @@ class Panel:
         self.sheet = Canvas(max(self.left + self.w + 24, 400), self.bottom + self.h + 78)
 
     def x(self, share: Any) -> Any:
+        """Pixels across of a share of the width."""
         return self.left + np.asarray(share) * self.w
 
     def y(self, share: Any) -> Any:
+        """Pixels up of a share of the height."""
         return self.bottom + np.asarray(share) * self.h
 
     def rule(self, x0: float, y0: float, x1: float, y1: float, color: str) -> None:
+        """A horizontal or vertical line, one pixel wide."""
         self.sheet.rule(float(self.x(x0)), float(self.y(y0)), float(self.x(x1)), float(self.y(y1)), color)
 
     def line(self, xs: Any, ys: Any, color: str, **style: Any) -> None:
+        """Join points."""
         self.sheet.line(self.x(xs), self.y(ys), color, **style)
 
     def dots(self, xs: Any, ys: Any, color: str, **style: Any) -> None:
+        """Round marks."""
         self.sheet.dots(self.x(xs), self.y(ys), color, **style)
 
     def box(self, left: float, bottom: float, right: float, top: float, color: Sequence[float] | str) -> None:
+        """Fill a rectangle."""
         self.sheet.box(float(self.x(left)), float(self.y(bottom)), float(self.x(right)), float(self.y(top)), color)
 
     def text(self, x: float, y: float, words: str, **style: Any) -> None:
+        """Write one line."""
         self.sheet.text(float(self.x(x)), float(self.y(y)), words, **style)
 
     def frame(self) -> None:
+        """Both axes."""
         self.rule(0, 0, 0, 1, AXIS)
         self.rule(0, 0, 1, 0, AXIS)
 
     def beside_y(self, y: float, words: str, size: float) -> None:
+        """Write left of the vertical axis."""
         self.sheet.text(self.left - 7, float(self.y(y)), words, size=size, across=1.0)
 
     def below_x(self, x: float, words: str, size: float, *, upright: bool = False) -> None:
+        """Write below the horizontal axis."""
         where = float(self.x(x)), self.bottom - 7
         self.sheet.text(*where, words, size=size, across=0.5, up=1.0, upright=upright)
 
@@ -76,6 +86,7 @@ class Panel:
         self.scale(fifths, [f"{v:.1f}" for v in fifths], 0, 1, x=True, y=True)
 
     def png(self, title: str, subtitle: str, more: str, xlabel: str, ylabel: str) -> bytes:
+        """The picture with its title, up to two lines beneath it, and the names of the axes."""
         sheet = self.sheet
         lines = [words for words in (subtitle, more) if words]
         at_once = " · ".join(lines)
@@ -114,5 +125,6 @@ def numbers(ticks: Sequence[float]) -> list[str]:
 
 
 def short(text: str, limit: int) -> str:
+    """A text on one line, cut to at most so many characters."""
     text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 1] + "…"

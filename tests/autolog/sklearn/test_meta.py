@@ -182,6 +182,10 @@ def test_it_is_found_behind_pipelines_and_searches(frame: Any) -> None:
     assert set(facts_of(search).tables) == {"feature_elimination.csv", "feature_selection.csv"}
 
 
-@pytest.mark.parametrize("model", [TREE, LogisticRegression(), object(), 3, None], ids=lambda m: type(m).__name__)
-def test_others_tell_nothing(model: Any) -> None:
+@pytest.mark.parametrize(
+    "model",
+    [TREE, LogisticRegression(), object(), 3, None, *(make() for make in META.values())],
+    ids=lambda m: type(m).__name__,
+)
+def test_others_and_what_is_not_fitted_tell_nothing(model: Any) -> None:
     assert facts_of(model) == Facts()
