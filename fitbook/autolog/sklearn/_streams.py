@@ -316,7 +316,9 @@ def _feed(ends: bool) -> None:
     _undertaker.bury()
     for number in list(_streams) if ends else ():
         stream = _streams.pop(number, None)
-        if stream is not None:
+        if stream is not None and in_worker():
+            stream.close()
+        elif stream is not None:
             # Snapshots may need imports, which have no place in an exit hook.
             writer.soon(stream.close)
 
