@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html as _html
+from collections.abc import Hashable
 from typing import Any
 
+from fitbook.autolog.sklearn._known import is_known_class
 from fitbook.autolog.sklearn._params import MASK, is_secret
 
 _PAGE = """<!DOCTYPE html>
@@ -15,6 +17,10 @@ _PAGE = """<!DOCTYPE html>
 </body>
 </html>
 """
+
+# Diagrams drawn before: most of what one takes goes into reading the class's documentation, once for each parameter.
+_pages: dict[Hashable, str] = {}
+_MAX_PAGES = 100
 
 
 def outline(estimator: Any) -> Any:
@@ -33,11 +39,45 @@ def html(estimator: Any) -> str:
 
     An estimator that can't be drawn is a page with its class name.
     """
-    name = type(estimator).__name__
+    hollow = _outline(estimator, 0, {})
+    mark = _mark(hollow, set())
+    if mark is None:
+        return _drawn(hollow)
+    page = _pages.get(mark)
+    if page is None:
+        if len(_pages) >= _MAX_PAGES:
+            _pages.clear()
+        page = _pages[mark] = _drawn(hollow)
+    return page
+
+
+def _mark(value: Any, seen: set[int]) -> Hashable | None:
+    """What all about a diagram follows from; None if it can't be told without code of the user's, or is entangled."""
+    cls = type(value)
+    if value is None or cls in (bool, int, float, str):
+        return cls, repr(value)
+    if id(value) in seen:
+        return None
+    seen.add(id(value))
+    parts: list[Any] = []
+    if cls in (list, tuple):
+        parts += value
+    elif is_known_class(cls) and hasattr(cls, "get_params"):
+        for name, part in value.__dict__.items():
+            if name != "__init__":
+                parts += [name, part]
+    else:
+        return None
+    marks = tuple(_mark(part, seen) for part in parts)
+    return None if None in marks else (cls, marks)
+
+
+def _drawn(hollow: Any) -> str:
+    name = type(hollow).__name__
     try:
         from sklearn.utils import estimator_html_repr  # noqa: PLC0415
 
-        body = str(estimator_html_repr(_outline(estimator, 0, {})))
+        body = str(estimator_html_repr(hollow))
     except Exception as error:
         body = f"<p>{_html.escape(name)} can't be drawn: {_html.escape(type(error).__name__)}</p>"
     return _PAGE.format(title=_html.escape(name), body=body)

@@ -1,12 +1,14 @@
 import ast
 import pickle
 
+import sklearn
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from fitbook.autolog.sklearn import _diagram
 from fitbook.autolog.sklearn._diagram import html, outline
 from fitbook.autolog.sklearn._params import MASK
 
@@ -90,3 +92,33 @@ def test_estimators_that_refer_to_each_other_are_each_outlined_once():
     hollow = outline(family[0])
     assert {id(one) for one in hollow.fail} == {id(one) for one in hollow.fail[1].fail}
     assert hollow.fail[0] is hollow
+
+
+def test_a_diagram_is_drawn_once_for_all_that_look_the_same(monkeypatch):
+    drawn = []
+    real = sklearn.utils.estimator_html_repr
+    monkeypatch.setattr("sklearn.utils.estimator_html_repr", lambda one: drawn.append(one) or real(one))
+    monkeypatch.setattr(_diagram, "_pages", {})
+
+    def draw(*estimators):
+        return [html(one) for one in estimators]
+
+    def pipeline(**params):
+        return make_pipeline(StandardScaler(), LogisticRegression(**params))
+
+    pages = draw(
+        pipeline(C=0.5), pipeline(C=0.5).fit([[0], [1]], [0, 1]), pipeline(C=0.25), pipeline(C=1), pipeline(C=True)
+    )
+    assert len(drawn) == 4
+    assert pages[0] == pages[1] != pages[2]
+    draw(Secretive(), Secretive())  # whose repr is the user's
+    assert len(drawn) == 6
+    draw(*(pipeline(C=1 + i) for i in range(_diagram._MAX_PAGES)))
+    assert len(_diagram._pages) <= _diagram._MAX_PAGES
+
+
+def test_estimators_of_a_library_that_refer_to_each_other_are_drawn():
+    family = [StandardScaler() for _ in range(18)]
+    for one in family:
+        one.others = family
+    assert "StandardScaler" in html(family[0])
