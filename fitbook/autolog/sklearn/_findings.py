@@ -224,8 +224,11 @@ def _class_imbalance(estimator: Any, y: Any) -> Finding | None:
     if target is None or target.is_table:
         return None
     labels = every(y, -(-target.n_rows // _MAX_LABELS) or 1)
-    labels = [v.item() if isinstance(v, np.generic) else v for v in getattr(labels, "tolist", lambda: labels)()]
-    if not all(type(label) in (int, float, bool, str) for label in labels):
+    labels = labels.tolist() if hasattr(labels, "tolist") else list(labels)
+    kinds = set(map(type, labels))
+    if any(issubclass(kind, np.generic) for kind in kinds):
+        labels, kinds = np.asarray(labels).tolist(), {int}
+    if not kinds <= {int, float, bool, str}:
         return None
     counts = Counter(labels).most_common()
     (common, most), (rare, least) = counts[0], counts[-1]

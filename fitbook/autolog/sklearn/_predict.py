@@ -22,6 +22,7 @@ T = TypeVar("T")
 PROBE_ROWS, QUICK_PROBE_ROWS = 10, 100
 MIN_ROWS = 200
 _MAX_GROWTH = 8
+_WORTH_TRYING = 2e-3
 _ESTIMATES_ARE_HIGH = 1.5
 _NO_PROBE_ROWS = 300
 _SHARE_OF_FIT = 0.06
@@ -161,6 +162,8 @@ def within_budget(
     is_quick = quick is not None and quick + per_row * n_rows <= _ESTIMATES_ARE_HIGH * seconds
     if n_rows <= _NO_PROBE_ROWS or seconds == math.inf or is_quick:
         return call(X), 1
+    if seconds < _WORTH_TRYING:
+        return None
     start = time.perf_counter()
     # What is quick for each row costs most for the call itself, so few rows would tell too little.
     rows, tried = PROBE_ROWS if quick is None else QUICK_PROBE_ROWS, False
@@ -176,7 +179,7 @@ def within_budget(
         # Except for memory: what many rows need may no longer fit into the caches, so that is found out step by step.
         if fitting >= n_rows <= _MAX_GROWTH * rows:
             return call(X), 1
-        if fitting < MIN_ROWS and not tried and 2 * (now - begun) < seconds:
+        if fitting < MIN_ROWS and not tried and 3 * (now - begun) < seconds:
             tried = True  # once more: the first call of a process may have paid for starting threads
         elif fitting >= 2 * rows:
             rows = min(fitting, _MAX_GROWTH * rows)

@@ -226,6 +226,8 @@ def _classifier(fit: _Fit) -> None:
 
     found = fit.call(predict, 0.3e-6 + 0.15e-6 * n_classes)
     if found is None:
+        if report.sample is None and n_classes:
+            report.sample = np.asarray(classes)[:1]  # predictions are of this type
         return
     output, step = found
     true, weights = np.asarray(every(fit.y, step)), _weights(fit, step)
