@@ -202,7 +202,7 @@ def _sklearn_hooks() -> list[Finding]:
         target = getattr(importlib.import_module(point.module), point.path, None)
         if target is None:
             missing.append(point.path)
-        elif point.role is Role.METRIC and not _has_door(target):
+        elif point.role in (Role.METRIC, Role.FUNCTION) and not _has_door(target):
             closed.append(point.path)
         else:
             hooked[point.role].append(f"{point.module}.{point.path}")
@@ -212,6 +212,7 @@ def _sklearn_hooks() -> list[Finding]:
         Finding("estimator classes", f"{len(estimators)} of scikit-learn's, and those of your own"),
         Finding("methods", methods),
         Finding("metric functions", f"{len(hooked[Role.METRIC])} of sklearn.metrics"),
+        Finding("functions", ", ".join(hooked[Role.FUNCTION])),
         Finding("worker threads", ", ".join(hooked[Role.TASKS]) or "none", problem=not hooked[Role.TASKS]),
     ]
     if missing:

@@ -102,6 +102,7 @@ def test_doctor_counts_what_autologging_hooks(fitbook: Call, backend: Backend) -
     hooked = json.loads(fitbook("doctor", "--json").output)["autologging"]
     assert int(hooked["estimator classes"].split()[0]) > 150
     assert int(hooked["metric functions"].split()[0]) > 50
+    assert "sklearn.model_selection.cross_validate" in hooked["functions"]
     assert "fit_transform" in hooked["methods"]
     assert "can't be hooked" not in hooked
 

@@ -116,8 +116,9 @@ def test_an_unfitted_search_is_itself():
 
 
 def test_a_feature_selector_that_predicts_is_a_model():
-    from sklearn.feature_selection import RFE, SelectFromModel
+    from sklearn.feature_selection import RFE, SelectFromModel, SequentialFeatureSelector
     from sklearn.linear_model import LogisticRegression
 
     assert is_model(RFE(LogisticRegression()))
+    assert is_model(SequentialFeatureSelector(LogisticRegression()))  # it can't, but makes hundreds of fits
     assert not is_model(SelectFromModel(LogisticRegression()))
