@@ -36,8 +36,8 @@ BEST_PATH = "best_estimator"
 EXAMPLE_ROWS = 5
 # So many candidates are written while the user waits, and more of them in the background.
 _MANY = 400
-# What training metrics may take of the budget; the rest is for the model's snapshot, and for writing.
-_SHARE_OF_BUDGET = 0.6
+# What training metrics may take of the budget; the rest is for fingerprint, findings and snapshot, and for writing.
+_SHARE_OF_BUDGET = 0.5
 
 
 def begin(
@@ -124,7 +124,7 @@ class FitRecord(RunRecord):
             call.y,
             call.sample_weight,
             fit_seconds=fit_seconds,
-            budget_ms=1e3 * (_SHARE_OF_BUDGET * config.budget(fit_seconds) - self.overhead),
+            budget_ms=1e3 * _SHARE_OF_BUDGET * config.budget(fit_seconds),
             sampling=config.sampling,
             pos_label=config.pos_label,
             predicted=result if self.method == "fit_predict" else None,
