@@ -294,6 +294,12 @@ def test_a_call_that_raises_is_a_run_too(
     assert files(run.info.run_id) == {"traceback.txt"}
 
 
+def test_a_call_that_is_refused_for_its_arguments_is_no_run(data: Any, on: None, runs: Runs) -> None:
+    with pytest.raises(ValueError, match="n_jobs"):
+        cross_val_score(TREE, *data, n_jobs="many")
+    assert runs() == []
+
+
 def test_nothing_of_the_user_s_is_called_once_more(data: Any) -> None:
     scored: list[int] = []
     splits: list[int] = []
