@@ -125,18 +125,23 @@ encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), check_circul
 def put(place: Place, run_id: str, entry: Entry) -> None:
     """Write what is to be known of a run in the search of ``run_id``; with the next one, if that can't be done now."""
     is_file, where = place
-    late = _late.pop((where, run_id), [])
+    entries = [*late(place, run_id), entry]
     try:
         if is_file:
-            for each in (*late, entry):
+            for each in entries:
                 append(where, each)
         else:
             # Who has waited in vain waits no more: at its end, the search writes what it has not been told.
-            wait = 0.0 if late else settings.AUTOLOG_STORE_TIMEOUT.get()
-            _put_in_store(where, run_id, {each.key: each.value for each in (*late, entry)}, wait)
+            wait = 0.0 if len(entries) > 1 else settings.AUTOLOG_STORE_TIMEOUT.get()
+            _put_in_store(where, run_id, {each.key: each.value for each in entries}, wait)
     except (FitbookError, OSError) as error:
         logger.debug("a split of a search is noted later: %s", error)
-        _late.setdefault((where, run_id), []).extend((*late, entry))
+        _late.setdefault((where, run_id), []).extend(entries)
+
+
+def late(place: Place, run_id: str) -> list[Entry]:
+    """Take what could not be written, to keep it otherwise."""
+    return _late.pop((place[1], run_id), [])
 
 
 def _put_in_store(uri: str, run_id: str, tags: Mapping[str, str], wait: float) -> None:

@@ -15,7 +15,7 @@ from fitbook import _validate
 from fitbook._journal import Journal
 from fitbook.autolog._config import EVERYTHING
 from fitbook.autolog._record import RunRecord, points
-from fitbook.autolog._splits import PREFIX, encode
+from fitbook.autolog._splits import PREFIX, Place, encode, late
 from fitbook.autolog.sklearn._lazy import Lazy
 from fitbook.autolog.sklearn._params import class_name, params
 from fitbook.autolog.sklearn._search import Candidate, candidate_name
@@ -66,12 +66,16 @@ class Children:
         The search's.
     estimator : estimator
         What is searched over: it has the parameters that all candidates share.
+    place : Place, optional
+        Where their splits are noted; nowhere, if not given.
     journal : Journal, optional
-        Where their splits are noted; if not given, in tags of the search's run.
+        The same, if it is one.
     """
 
-    def __init__(self, record: RunRecord, estimator: Any, journal: Journal | None = None) -> None:
-        self.record, self.journal = record, journal
+    def __init__(
+        self, record: RunRecord, estimator: Any, place: Place = (False, ""), journal: Journal | None = None
+    ) -> None:
+        self.record, self.place, self.journal = record, place, journal
         self.shared = {_validate.safe_key(key): value for key, value in params(estimator).items()}
         self.tags = {"estimator_name": type(estimator).__name__, "estimator_class": class_name(estimator)}
         self.done = 0
@@ -99,16 +103,19 @@ class Children:
                 child.mean = next(iter(_means(child).values()), math.nan)
                 self.best = max(self.best, child.mean) if not math.isnan(child.mean) else self.best
 
-    def read(self) -> None:
-        """Take the notes that there are now."""
+    def read(self, *, last: bool = False) -> None:
+        """Take the notes that there are now; at last, those too that this process could not write."""
+        run_id = self.record.run.run_id
         with self._writing:
             if self.journal is not None:
-                for _, key, value in self.journal.read():
-                    self._take(key, value)
+                for entry in self.journal.read():
+                    self._take(entry.key, entry.value)
             else:
-                tags = self._store.get_run(self.record.run.run_id).data.tags
+                tags = self._store.get_run(run_id).data.tags
                 for key in [key for key in tags if key.startswith(PREFIX) and key not in self._in_store]:
                     self._in_store[key] = self._take(key, tags[key])
+            for entry in late(self.place, run_id) if last else ():
+                self._take(entry.key, entry.value)
 
     def _take(self, key: str, value: str) -> int:
         """Take one note, and give the number of its candidate."""
@@ -141,7 +148,9 @@ class Children:
     def finish(self, candidates: Sequence[Candidate], start_time: int, end_time: int) -> None:
         """Write what the finished search tells of its candidates; none but these is left."""
         with self._writing:
-            self.read()
+            if self.place[1]:
+                self.read(last=True)
+                self._tell_missing(candidates)
             named = {candidate.index: candidate for candidate in candidates}
             for some in _chunks(candidates):
                 self._write([self._completed(candidate, start_time, end_time) for candidate in some])
@@ -153,6 +162,12 @@ class Children:
                     draft.deleted_time, draft.tags = moment, {}
                 self._write(drafts)
             self.forget_notes()
+
+    def _tell_missing(self, candidates: Sequence[Candidate]) -> None:
+        found = [self._by_number.get(candidate.index) for candidate in candidates]
+        missing = sum(child.n_splits - len(child.notes) for child in found if child is not None and child.times is None)
+        if missing:
+            self.record.dropped.append(f"when and where {missing} splits were fitted: nobody could write it")
 
     def forget_notes(self) -> None:
         """Remove what has been noted: the candidates' runs have it."""

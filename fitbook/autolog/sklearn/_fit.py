@@ -104,11 +104,14 @@ class FitRecord(RunRecord):
 
     def failed(self, error: BaseException) -> None:
         """Take down that and why the fit has failed."""
-        if self._live is not None:
-            with self.quietly("recording the candidates of a search"):
-                self._live.abandon(RunStatus.FAILED if isinstance(error, Exception) else RunStatus.KILLED)
+        live = self._live
         try:
-            self.commit_failure(error, self._data_tags(), self._datasets())
+            if live is not None:
+                live.close()
+            self.commit_failure(error, {**self._data_tags(), **(live.tags if live else {})}, self._datasets())
+            if live is not None:
+                with self.quietly("recording the candidates of a search"):
+                    live.abandon(RunStatus.FAILED if isinstance(error, Exception) else RunStatus.KILLED)
         finally:
             self._let_go()
 
@@ -154,7 +157,7 @@ class FitRecord(RunRecord):
             if search is not None:
                 metrics |= search.metrics
                 params |= search.params
-                tags |= search.tags
+                tags |= search.tags | (self._live.tags if self._live is not None else {})
         with self.quietly("looking for findings"):
             tags |= findings_of_fit(self, self.estimator, call.X, call.y, metrics)
         models = self._freeze_models(search, report.sample)

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from fitbook import settings
@@ -77,7 +78,13 @@ class LiveSearch:
     def observer(self) -> Rung | None:
         """What observes the tasks of the next Parallel; None once all candidates are evaluated."""
         evaluating = self._search is not None and vars(self._search).get("best_params_") is self._best_before
-        return Rung(self) if evaluating and self.record.saved else None
+        # A journal needs no store.
+        return Rung(self) if evaluating and (self.record.saved or self.record.backend.file is not None) else None
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What tells that searches are over the same."""
+        return {} if self._digest is None else {DIGEST_TAG: self._digest}
 
     def begin_rung(self, n_candidates: int, n_splits: int, kwargs: Mapping[str, Any]) -> int:
         """Meet the next candidates, and give the number of the first one."""
@@ -94,12 +101,14 @@ class LiveSearch:
 
     def _begin(self, kwargs: Mapping[str, Any]) -> None:
         record = self.record
-        self.children = Children(record, vars(self._search).get("estimator"), self._journal())
+        journal = self._journal()
+        self.children = Children(record, vars(self._search).get("estimator"), self.place, journal)
         self._thread = threading.Thread(target=self._work, name="fitbook-search", daemon=True)
         self._thread.start()
         self._digest = search_digest(vars(self._search), kwargs, self.data)
-        if self._digest is not None:
-            record.run.log_batch(tags={DIGEST_TAG: self._digest})
+        if record.saved and self.tags:
+            with suppress(StoreUnavailable):  # it comes with the rest at the end, too
+                record.run.log_batch(tags=self.tags)
         if record.config.resume_search:
             self.earlier = Earlier(record, self._digest)
 
@@ -127,22 +136,21 @@ class LiveSearch:
         return child
 
     def close(self) -> None:
-        """Go on without following; the fit is over."""
+        """Stop following: the fit is over."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
         self._progress.close()
-        self._search = self._best_before = None
+        self._search = self._best_before = self.earlier = None
 
     def abandon(self, status: str) -> None:
         """The fit has failed: what has been finished is kept, and what is not complete ends with this status."""
-        self.close()
         children = self.children
         if children is None:
             return
 
         def write() -> None:
-            children.read()
+            children.read(last=True)
             children.move(status)
             children.forget_notes()
 
@@ -166,7 +174,7 @@ class LiveSearch:
         try:
             with patience(settings.AUTOLOG_STORE_TIMEOUT.get()):
                 children.read()
-                if move:
+                if move and self.record.saved:
                     children.move()
         except StoreUnavailable as error:
             logger.debug("the splits of a search are moved to their runs later: %s", error)
