@@ -23,6 +23,8 @@ Job = Callable[[], None]
 
 QUIET_SECONDS = 0.05
 MAX_JOBS = 2000
+# How long a fork waits for the job that is under way.
+_JOIN_SECONDS = 5.0
 
 
 class Writer:
@@ -36,7 +38,7 @@ class Writer:
         self._reset()
         self._finishes_early = False
         atexit.register(self._at_exit)
-        os.register_at_fork(after_in_child=self._reset)
+        os.register_at_fork(before=self._pause, after_in_parent=self._go_on, after_in_child=self._reset)
 
     def soon(self, job: Job, size: int = 0) -> None:
         """Run ``job``, which holds ``size`` bytes until then, as soon as the thread is free."""
@@ -119,6 +121,7 @@ class Writer:
         self._last_fit = 0.0
         self._worker: int | None = None  # the thread that does a job now; jobs of jobs are done inside it
         self._depth = 0
+        self._forks = 0  # that are under way, by whatever threads
         self._limit = int(settings.PENDING_MB.get() * 1e6)
         self._ends = None
 
@@ -130,7 +133,7 @@ class Writer:
             queue.append((job, size))
             self._unfinished += 1
             self._bytes += size
-            if not self._alive():
+            if not self._alive() and not self._forks:
                 self._start()
             self._changed.notify_all()
 
@@ -171,16 +174,31 @@ class Writer:
     def _alive(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
+    def _pause(self) -> None:
+        """End the thread before a fork, after its job: the locks that it holds, such as an import's, would stay locked."""
+        with self._changed:
+            self._forks += 1
+            thread = self._thread
+            self._changed.notify_all()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(_JOIN_SECONDS)
+
+    def _go_on(self) -> None:
+        with self._changed:
+            self._forks -= 1
+            if not self._forks and self._unfinished and not self._alive():
+                self._start()
+
     def _loop(self) -> None:
-        while True:
-            self._step(wait=True)
+        while self._step(wait=True):
+            pass
 
     def _run_here(self) -> None:
         while self._step(wait=False):
             pass
 
     def _step(self, *, wait: bool) -> bool:
-        """Do one job; without ``wait``, return False if there is none to take."""
+        """Do one job; False if there is none to take, or with ``wait`` if the thread is to end."""
         taken = self._take(wait)
         if taken is None:
             return False
@@ -206,6 +224,9 @@ class Writer:
         me = threading.get_ident()
         with self._changed:
             while True:
+                if wait and self._forks:
+                    self._thread = None
+                    return None
                 # One at a time, whoever does it: the end of a run must not overtake what belongs to the run.
                 free = self._worker in (None, me)
                 queue = self._soon or (self._later if not wait or self._is_quiet() else None)
@@ -228,6 +249,15 @@ class Writer:
                 self._unfinished,
                 seconds,
             )
+        _stay_interrupted()
+
+
+def _stay_interrupted() -> None:
+    """Let a program that ends by Ctrl-C end by that signal, though something has been compiled since (by SQLAlchemy)."""
+    if getattr(sys, "last_type", None) is KeyboardInterrupt and not hasattr(sys, "ps1"):
+        # Python ends so if the text that was run last was interrupted.
+        with contextlib.suppress(KeyboardInterrupt):
+            exec("raise KeyboardInterrupt")
 
 
 writer = Writer()

@@ -297,6 +297,28 @@ def test_the_end_waits_once(writer: Writer, held: threading.Event, monkeypatch: 
     assert not writer.finish()
 
 
+def test_a_fork_waits_for_the_job_that_is_under_way_and_no_other_begins(writer: Writer) -> None:
+    began, done = threading.Event(), []
+
+    def job() -> None:
+        began.set()
+        with writer._changed:
+            writer._changed.wait_for(lambda: writer._forks)
+        done.append("under way")
+
+    writer.soon(job)
+    writer.soon(lambda: done.append("next"))
+    assert began.wait(20)
+    writer._pause()  # what a fork begins with
+    try:
+        assert done == ["under way"]
+        assert not writer._alive()
+    finally:
+        writer._go_on()
+    assert writer.flush(20)
+    assert done == ["under way", "next"]
+
+
 def _script(body: str, *args: object, **environment: str) -> subprocess.CompletedProcess[str]:
     import os
 
