@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fitbook.autolog._record import RunRecord
-from fitbook.autolog.sklearn._diagram import html
+from fitbook.autolog.sklearn import _describe
 from fitbook.autolog.sklearn._table import Table
 
 Paint = Callable[[], bytes]
@@ -29,7 +29,7 @@ def write_files(record: RunRecord, tables: Mapping[str, Table], pictures: Mappin
 
     def write_data() -> None:
         texts = {path: table.to_csv() for path, table in tables.items()}
-        texts["estimator.html"] = html(outline)
+        texts["estimator.html"] = _describe.html(outline)
         record.run.writable.put_all({path: text.encode("utf-8", "surrogatepass") for path, text in texts.items()})
 
     def draw(path: str, paint: Paint) -> None:
