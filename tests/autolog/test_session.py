@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -136,19 +137,66 @@ def test_a_hook_pickled_by_value_is_no_hook() -> None:
 
 
 def test_every_thread_s_fit_is_a_run_with_its_own_params(data: Any, on: None, runs: Runs) -> None:
-    barrier = threading.Barrier(16)
+    barrier = threading.Barrier(32)
 
     def fit(number: int) -> None:
-        barrier.wait(30)
+        barrier.wait(60)
         LogisticRegression(C=number + 1).fit(*data)
 
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(fit, range(16)))
+    with ThreadPoolExecutor(32) as pool:
+        list(pool.map(fit, range(32)))
     found = runs()
-    assert sorted(float(run.data.params["C"]) for run in found) == [n + 1 for n in range(16)]
+    assert sorted(float(run.data.params["C"]) for run in found) == [n + 1 for n in range(32)]
     assert {run.info.status for run in found} == {"FINISHED"}
     assert all("training_score" in run.data.metrics for run in found)
     assert all("mlflow.parentRunId" not in run.data.tags for run in found)
+
+
+class Quick(BaseEstimator):
+    def __init__(self, number: int = 0) -> None:
+        self.number = number
+
+    def fit(self, X: Any, y: Any) -> Quick:
+        self.number_ = self.number
+        return self
+
+    def predict(self, X: Any) -> Any:
+        return X
+
+
+def test_threads_that_fit_at_once_again_and_again_lose_nothing(runs: Runs) -> None:
+    fitbook.autolog(log_models=False, log_datasets=False, log_plots=False, log_post_training_metrics=False)
+    rounds, threads = 25, 8
+    barrier = threading.Barrier(threads)
+
+    def fit(number: int) -> None:
+        for n in range(rounds):
+            barrier.wait(60)
+            Quick(number * rounds + n).fit([[1]], [1])
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(fit, range(threads)))
+    found = runs()
+    assert sorted(int(run.data.params["number"]) for run in found) == list(range(rounds * threads))
+    assert {run.info.status for run in found} == {"FINISHED"}
+
+
+def test_each_of_many_fits_in_the_user_s_run_is_complete(data: Any, on: None, runs: Runs) -> None:
+    model = LogisticRegression(C=7)
+    with fitbook.start_run() as mine, ThreadPoolExecutor(4) as pool:
+        model.fit(*data)
+        model.set_params(C=8).fit(*data)  # the same estimator, changed
+        context = [contextvars.copy_context() for _ in range(4)]
+        jobs = [pool.submit(c.run, LogisticRegression(C=20 + n).fit, *data) for n, c in enumerate(context)]
+        joblib.Parallel(n_jobs=2)(joblib.delayed(LogisticRegression(C=n).fit)(*data) for n in (30, 31, 32))
+        assert all(job.result() for job in jobs)
+    first, *others = sorted(runs(), key=lambda run: float(run.data.params["C"]))
+    assert (first.info.run_id, first.data.params["C"]) == (mine.info.run_id, "7")
+    assert [run.data.params["C"] for run in others] == ["8", "20", "21", "22", "23", "30", "31", "32"]
+    for run in others:
+        assert run.data.tags["mlflow.parentRunId"] == mine.info.run_id
+        assert (run.info.status, "training_score" in run.data.metrics) == ("FINISHED", True)
+        assert run.data.tags["fitbook.data.shape"] == "60 x 4"
 
 
 def test_asyncio_tasks_keep_their_runs_apart(data: Any, on: None, runs: Runs) -> None:
