@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -12,6 +13,7 @@ from typing import Any
 
 from fitbook import _validate, settings
 from fitbook.autolog._config import EVERYTHING, Config, Selection
+from fitbook.autolog.sklearn._findings import NAMES
 from fitbook.errors import InvalidValue
 
 PREFIX = "FITBOOK_AUTOLOG_"
@@ -227,6 +229,11 @@ def _check(config: Config) -> None:
         raise InvalidValue(f"budget_ms is {config.budget_ms!r}; give milliseconds, or None for no limit.")
     if not _is_amount(config.budget_share):
         raise InvalidValue(f"budget_share is {config.budget_share!r}; give a share of the fit's time, such as 0.05.")
+    for finding in (*config.findings.wanted, *config.findings.unwanted):
+        if finding not in NAMES and not re.search(r"[*?\[]", finding):
+            raise InvalidValue(
+                f"There is no finding {finding!r}{nearest(finding, NAMES)}; there is {', '.join(NAMES)}."
+            )
     for key, value in config.extra_tags.items():
         _validate.text(f"tag {_validate.key('tag', key)!r}", value)
 

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 else:
     np = Lazy("numpy")
 
+NAMES = (
+    *("train_rows_in_held_out", "target_in_features", "constant_columns", "duplicated_columns"),
+    *("class_imbalance", "not_converged", "best_on_edge_of_grid", "overfit"),
+)
+
 # Less data than this says little about its columns.
 _MIN_ROWS = 20
 _FIRST_LOOK, _SECOND_LOOK = 100_000, 250_000  # values
