@@ -250,7 +250,7 @@ class Mine(LogisticRegression):
         ({"include": []}, set()),
         ({"exclude": "*"}, set()),
     ],
-    ids=str,
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
 def test_which_classes_are_recorded(data: Any, runs: Runs, options: dict[str, Any], recorded: set[str]) -> None:
     fitbook.autolog(log_plots=False, log_models=False, **options)
