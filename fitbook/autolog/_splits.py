@@ -20,7 +20,7 @@ from fitbook import settings
 from fitbook._journal import Entry, append
 from fitbook._log import logger
 from fitbook.autolog._guard import quietly, suppressed, told
-from fitbook.autolog._portable import function_or_nothing
+from fitbook.autolog._portable import Call, function_if_loaded, function_or_nothing
 from fitbook.errors import FitbookError
 
 PREFIX = "fitbook.split."
@@ -52,6 +52,10 @@ class Split:
     def __reduce__(self) -> tuple[Any, ...]:
         return _SPLIT, ((self._place, self._run_id, self._about, self._name, self._key),)
 
+    def alone(self, function: Callable[..., Any], inside: int, _: Split) -> Alone:
+        """Give what stands for a function in a worker that has loaded nothing else of fitbook."""
+        return Alone(function, inside, self)
+
     def run(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Fit and score, and note it."""
         start = time.time_ns()
@@ -72,6 +76,32 @@ class Split:
             found["key"] = self._key
         # What is the same for all of a process is encoded once.
         put(self._place, self._run_id, Entry(self._about, self._name, f"{_process(os.getpid())}{encode(found)[1:]}"))
+
+
+class Alone:
+    """A task of a search, where nothing is hooked."""
+
+    def __init__(self, function: Callable[..., Any], inside: int, observer: Any) -> None:
+        self._parts = function, inside, observer
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        function, _, observer = self._parts
+        try:
+            return observer.run(function, args, kwargs)
+        except BaseException as error:
+            BaseException.with_traceback(error, error.__traceback__ and error.__traceback__.tb_next)
+            raise
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return REBUILD_OBSERVED, (self._parts,)
+
+
+# What rebuilds an observed task: without a part of fitbook that takes half a second to load, if it is not there yet.
+REBUILD_OBSERVED = function_if_loaded(
+    "fitbook.autolog._tasks",
+    "rebuilt_inside",
+    Call(eval, "lambda parts: parts[0] if parts[2] is None else parts[2].alone(*parts)", {}),
+)
 
 
 def rebuilt(parts: tuple[Place, str, str, str, str | None]) -> Split:

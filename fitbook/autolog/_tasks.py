@@ -176,7 +176,8 @@ def _with_context(parallel: Any, iterable: Any, config: Config | None) -> Any:
     if sending is None and parallel.n_jobs == 1 and type(parallel._backend).__module__.startswith("joblib._parallel"):
         return iterable  # run one after the other, right here
     if inside.get():
-        rebuild = REBUILD_INSIDE if sending is None else rebuild_from(None)
+        # One of its own loads less of fitbook in workers.
+        rebuild = REBUILD_INSIDE if sending is None else getattr(sending, "rebuild", None) or rebuild_from(None)
     else:
         rebuild = rebuild_from(pickle.dumps(_sender(config)))
     wrap = functools.partial(_wrapped, Context(inside.get(), _active.stack(), rebuild), sending)

@@ -19,7 +19,7 @@ from fitbook._journal import Entry, Journal, path_of
 from fitbook._log import logger
 from fitbook.autolog._guard import OURS, inside, quietly, suppressed
 from fitbook.autolog._record import RunRecord
-from fitbook.autolog._splits import PREFIX, Place, Split, encode, put
+from fitbook.autolog._splits import PREFIX, REBUILD_OBSERVED, Place, Split, encode, put
 from fitbook.autolog.sklearn._children import Child, Children
 from fitbook.autolog.sklearn._progress import Progress
 from fitbook.autolog.sklearn._resume import (
@@ -185,6 +185,8 @@ class Rung:
     """Observes the tasks of one Parallel of a search."""
 
     __slots__ = ("_first", "_live", "_met", "_splits")
+
+    rebuild = REBUILD_OBSERVED
 
     def __init__(self, live: LiveSearch) -> None:
         self._live = live

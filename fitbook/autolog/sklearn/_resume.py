@@ -16,7 +16,7 @@ from fitbook._journal import left_behind, path_of
 from fitbook.autolog._guard import say
 from fitbook.autolog._portable import function_or_nothing
 from fitbook.autolog._record import RunRecord
-from fitbook.autolog._splits import PREFIX
+from fitbook.autolog._splits import PREFIX, Alone
 from fitbook.autolog.sklearn._children import SPLITS_TAG, Note
 from fitbook.autolog.sklearn._fingerprint import UNKNOWN, digest_of
 from fitbook.autolog.sklearn._known import is_known_class
@@ -96,6 +96,10 @@ class Known:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _KNOWN, ((self.note, self._result),)
+
+    def alone(self, function: Callable[..., Any], inside: int, _: Known) -> Alone:
+        """Give what stands for a function in a worker that has loaded nothing else of fitbook."""
+        return Alone(function, inside, self)
 
     def run(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Give the result without any call."""

@@ -143,6 +143,41 @@ def test_in_threads_and_processes(data: Any, on: None, runs: Any, tmp_path: Path
     assert not _journals(tmp_path)
 
 
+def test_workers_load_little_of_fitbook_and_their_errors_are_the_user_s(script: Any, tmp_path: Path) -> None:
+    done = script(
+        """
+import sys
+import numpy as np
+import fitbook
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+
+def loaded(estimator, X, y):
+    if estimator.C == 3:
+        raise LookupError("no score")
+    return float("fitbook._journal" in sys.modules) + 2 * float("sqlalchemy" in sys.modules)
+
+fitbook.autolog(log_plots=False, log_models=False)
+X = np.arange(24.0).reshape(-1, 1)
+for grid in ([1, 2], [3]):
+    search = GridSearchCV(LogisticRegression(), {"C": grid}, cv=2, n_jobs=2, scoring=loaded, error_score="raise")
+    search.fit(X, np.arange(24) % 2)
+    print(search.cv_results_["mean_test_score"].tolist())
+"""
+    )
+    assert done.stdout == "[1.0, 1.0]\n"
+    assert "LookupError: no score" in done.stderr
+    assert "fitbook/" not in done.stderr
+    fitbook.set_tracking_uri(tmp_path / "fitbook-runs")
+    splits = [json.loads(run.data.tags["fitbook.splits"]) for run in _all_children()]
+    assert sorted(sum(map(bool, noted)) for noted in splits)[1:] == [2, 2]
+
+
+def _all_children() -> list[Run]:
+    found: Any = fitbook.search_runs(output_format="list")
+    return [run for run in found if "fitbook.splits" in run.data.tags]
+
+
 def test_failed_splits_say_why(data: Any, on: None, runs: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -226,7 +261,10 @@ def test_a_search_inside_another_record_is_a_part_of_that(data: Any, on: None, r
     assert len(_children(runs)) == 2
 
 
-def test_a_store_that_is_no_file_is_written_to_as_well(data: Any, tmp_path: Path) -> None:
+def test_a_store_that_is_no_file_is_written_to_as_well(
+    data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     fitbook.set_tracking_uri("sqlite://")
     fitbook.autolog(log_plots=False)
     GridSearchCV(LogisticRegression(), GRID, cv=2).fit(*data)
