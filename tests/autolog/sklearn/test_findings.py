@@ -272,8 +272,8 @@ class Dial(BaseEstimator):
         (lambda a: a, np.logspace(-2, 2, 5), "a=100.0 is the largest value tried"),
         (lambda a: -abs(a - 2), [1, 2, 3], ""),  # in the middle
         (lambda a: a, [1, 2], ""),  # two values have edges only
-        (lambda a: 1, [1, 2, 3], ""),  # all the same
-        (lambda a: min(a, 2), [1, 2, 3], ""),  # another value does as well
+        (lambda a: 1, [2, 3, 5], ""),  # all the same
+        (lambda a: -max(a, 3), [2, 3, 5], ""),  # another value does as well
         (lambda a: a, [0.0, 0.5, 1.0], ""),  # nothing beyond
         (lambda a: -a, [1, 2, 3], ""),
         (lambda a: -a, [0, 2, 3], ""),
