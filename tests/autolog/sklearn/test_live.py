@@ -31,7 +31,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 import fitbook
-from fitbook.autolog.sklearn import _live
+from fitbook.autolog.sklearn import _fit, _live
 from fitbook.autolog.sklearn._live import LiveSearch
 from fitbook.entities import Run
 
@@ -273,6 +273,16 @@ def test_a_store_that_is_no_file_is_written_to_as_well(
     assert all(None not in _splits(run) for run in found if "fitbook.candidate" in run.data.tags)
     assert not any(key.startswith("fitbook.split.") for run in found for key in run.data.tags)
     fitbook.set_tracking_uri(tmp_path)
+
+
+def test_many_candidates_are_completed_after_the_fit(data: Any, on: None, runs: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(_fit, "_MANY", 1)
+    search = GridSearchCV(LogisticRegression(), GRID, cv=2).fit(*data)
+    children = _children(runs)
+    assert [child.data.metrics["rank_test_score"] for child in children] == search.cv_results_[
+        "rank_test_score"
+    ].tolist()
+    assert all(None not in _splits(child) for child in children)
 
 
 def test_of_many_candidates_the_best_stay_and_the_others_are_in_the_bin(data: Any, runs: Any, followed: Any) -> None:
