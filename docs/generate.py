@@ -28,6 +28,7 @@ HOOKED = {
     Role.FUNCTION: "what each of these functions calls once it has checked its arguments",
     Role.STEPS: f"`{STEP_METHOD}`",
     Role.OUTPUT: "these functions",
+    Role.WARNING: "this function",
     Role.TASKS: "`__call__`",
 }
 

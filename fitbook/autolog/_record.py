@@ -61,6 +61,8 @@ class RunRecord:
         How much of the data, the target and the model has been copied for it.
     notes, dropped : list of str
         What was left out on purpose, and what failed to be recorded.
+    warned : list of str
+        The warnings that were shown during the call.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class RunRecord:
         self.overhead, self.bytes_copied = 0.0, 0
         self.notes: list[str] = []
         self.dropped: list[str] = []
+        self.warned: list[str] = []
         safe = {_validate.safe_key(key): value for key, value in params.items()}
         self.params = {key: value for key, value in safe.items() if key in config.params}
         self.tags = {**tags, _context.AUTOLOGGING: "sklearn", **config.extra_tags}
@@ -103,6 +106,8 @@ class RunRecord:
         datasets: Sequence[DatasetInput] = (),
     ) -> None:
         """Write everything in one transaction; in the background if the store is busy for too long."""
+        if self.warned:
+            tags = {**tags, "fitbook.warnings": _validate.safe_text("\n".join(self.warned)[:5000])}
 
         def write() -> None:
             if not self.saved:

@@ -11,6 +11,7 @@ from fitbook.autolog._guard import quietly, say
 from fitbook.autolog._integration import Integration
 from fitbook.autolog._session import FitHook, hook_fit
 from fitbook.autolog._tasks import hook_parallel
+from fitbook.autolog._warned import hook_show
 from fitbook.autolog.sklearn import _links, _points, _streams
 from fitbook.autolog.sklearn._boosters import hook_output
 from fitbook.autolog.sklearn._fit import FitRecord, begin
@@ -81,9 +82,9 @@ class SklearnIntegration(Integration):
                 if isinstance(make, classmethod):
                     self.patches.class_method(target, name, hook_call(make.__func__, DisplayHook(self, make.__func__)))
             return all(isinstance(make, classmethod) for make in makers.values())
-        if point.role is Role.OUTPUT:
+        if point.role in (Role.OUTPUT, Role.WARNING):
             module: Any = sys.modules[point.module]
-            return method(module, point.path, hook_output)
+            return method(module, point.path, hook_output if point.role is Role.OUTPUT else hook_show)
         return method(target, "__call__", lambda original: hook_parallel(original, self))
 
     def _hook_class(self, cls: type) -> None:

@@ -16,6 +16,7 @@ class Role(Enum):
     FUNCTION = "each call is a run; what is fitted inside is part of it"
     STEPS = "the features that it takes one by one, and their scores, are recorded with its fit"
     OUTPUT = "what it prints of predictions that fitbook makes on its own is not to be seen"
+    WARNING = "warnings that are shown during a fit are noted with its run"
     TASKS = "tasks know, in whatever thread or process, which fit and which run they work for"
 
 
@@ -140,4 +141,5 @@ POINTS = (
     HookPoint("catboost.core", "_CatBoostBase", Role.ESTIMATORS),
     *(HookPoint("lightgbm.basic", name, Role.OUTPUT) for name in ("_log_info", "_log_warning", "_log_native")),
     HookPoint("joblib.parallel", "Parallel", Role.TASKS),
+    HookPoint("warnings", "_showwarnmsg", Role.WARNING),
 )

@@ -52,7 +52,7 @@ def test_every_hook_point_exists_and_is_hooked(point: HookPoint) -> None:
             return patches.is_ours(vars(target)["__call__"])
         if point.role is Role.DISPLAY:
             return all(patches.is_ours(vars(target)[name]) for name in _points.DISPLAY_METHODS)
-        if point.role is Role.OUTPUT:
+        if point.role in (Role.OUTPUT, Role.WARNING):
             return patches.is_ours(vars(module)[point.path])
         if point.role is Role.TASKS:
             return patches.is_ours(vars(target)["__call__"])
