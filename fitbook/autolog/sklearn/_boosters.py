@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from fitbook.autolog._guard import OURS, inside, package_of
@@ -44,7 +44,7 @@ def evaluations(model: Any) -> dict[str, list[tuple[int, float]]]:
     found: dict[str, list[tuple[int, float]]] = {}
     longest = max((len(values) for _, values in _flat(results)), default=0)
     for name, values in _flat(results):
-        steps: Iterator[int] | range = range(_FIRST[home], _FIRST[home] + len(values))
+        steps: Iterable[int] = range(_FIRST[home], _FIRST[home] + len(values))
         if home == "catboost" and _is_sparse(results, len(values), longest):
             steps = _sparse_steps(model, len(values))
         found[name] = [(step, float(value)) for step, value in zip(steps, values, strict=True)]
@@ -111,9 +111,11 @@ def _is_sparse(results: Mapping[str, Mapping[str, Any]], length: int, longest: i
     return length < longest or all(len(values) == longest for _, values in _flat(results))
 
 
-def _sparse_steps(model: Any, n: int) -> Iterator[int]:
+def _sparse_steps(model: Any, n: int) -> Iterable[int]:
     params = model.get_params()
     period = params.get("metric_period") or 1
+    if period == 1:
+        return range(n)
     last = next((params[name] for name in _ITERATIONS if params.get(name)), 1000) - 1
     return (min(i * period, last) for i in range(n))
 
