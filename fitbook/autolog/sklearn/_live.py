@@ -7,9 +7,11 @@ moves the notes to the runs of the candidates, many at once: one by one that wou
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -103,8 +105,7 @@ class LiveSearch:
         record = self.record
         journal = self._journal()
         self.children = Children(record, vars(self._search).get("estimator"), self.place, journal)
-        self._thread = threading.Thread(target=self._work, name="fitbook-search", daemon=True)
-        self._thread.start()
+        self.go_on()
         self._digest = search_digest(vars(self._search), kwargs, self.data)
         if record.saved and self.tags:
             with suppress(StoreUnavailable):  # it comes with the rest at the end, too
@@ -135,11 +136,26 @@ class LiveSearch:
             child.exact = exact_digest(parameters)
         return child
 
+    def go_on(self) -> None:
+        """Start the thread, or start it again after `pause`."""
+        if self._search is not None and self.children is not None:
+            self._stop = threading.Event()
+            self._thread = threading.Thread(target=self._work, args=(self._stop,), name="fitbook-search", daemon=True)
+            with suppress(RuntimeError):  # at the interpreter's end none can be started
+                self._thread.start()
+                _followed.add(self)
+
+    def pause(self) -> None:
+        """End the thread."""
+        thread, self._thread = self._thread, None
+        self._stop.set()
+        if thread is not None and thread.is_alive():
+            thread.join()
+        _followed.discard(self)
+
     def close(self) -> None:
         """Stop following: the fit is over."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
+        self.pause()
         self._progress.close()
         self._search = self._best_before = self.earlier = None
 
@@ -157,10 +173,10 @@ class LiveSearch:
         with suppressed(), patience(settings.AUTOLOG_STORE_TIMEOUT.get()):
             self.record.write("recording the candidates of a search", write)
 
-    def _work(self) -> None:
+    def _work(self, stop: threading.Event) -> None:
         inside.set(OURS)
         due = time.monotonic() + _PAUSE
-        while not self._stop.wait(self._progress.seconds or due - time.monotonic()):
+        while not stop.wait(self._progress.seconds or due - time.monotonic()):
             with quietly("following a search"):
                 began = time.thread_time()
                 move = time.monotonic() >= due
@@ -179,6 +195,25 @@ class LiveSearch:
         except StoreUnavailable as error:
             logger.debug("the splits of a search are moved to their runs later: %s", error)
         self._progress.show(children.done, self._total, children.best)
+
+
+_followed: weakref.WeakSet[LiveSearch] = weakref.WeakSet()
+_paused: list[LiveSearch] = []
+
+
+def _before_fork() -> None:
+    # Python warns of forks with threads, and a lock that one holds would be held for ever in the child.
+    _paused[:] = list(_followed)
+    for live in _paused:
+        live.pause()
+
+
+def _after_fork() -> None:
+    while _paused:
+        _paused.pop().go_on()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_paused.clear)
 
 
 class Rung:

@@ -275,6 +275,28 @@ def test_a_store_that_is_no_file_is_written_to_as_well(
     fitbook.set_tracking_uri(tmp_path)
 
 
+def test_the_thread_is_not_there_during_a_fork_and_goes_on(data: Any, on: None, runs: Any, followed: Any) -> None:
+    def names() -> list[str]:
+        return [thread.name for thread in threading.enumerate() if thread.name == "fitbook-search"]
+
+    seen: list[tuple[list[str], str]] = []
+
+    def look() -> None:
+        read, write = os.pipe()
+        if (child := os.fork()) == 0:
+            os.write(write, f"{names()} {len(_live._followed)}".encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+        seen.append((names(), os.read(read, 100).decode()))
+        os.close(read)
+        os.close(write)
+
+    Looking.look = staticmethod(look)
+    GridSearchCV(Looking(), {"C": [1]}, cv=2).fit(*data)
+    assert seen == [(["fitbook-search"], "[] 0")] * 3
+    assert names() == []
+
+
 def test_many_candidates_are_completed_after_the_fit(data: Any, on: None, runs: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(_fit, "_MANY", 1)
     search = GridSearchCV(LogisticRegression(), GRID, cv=2).fit(*data)
