@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import inspect
 import pickle
 import sys
 import warnings
@@ -71,6 +72,18 @@ def test_the_stack_shows_the_names_of_what_was_wrapped() -> None:
     patches = Patches()
     patches.method(Seer, "look", hook)
     assert Seer().look() == ["look", "look"]
+
+
+def test_the_stack_is_told_without_searching_all_modules_for_the_hooks() -> None:
+    class Seer:
+        def look(self) -> list[inspect.FrameInfo]:
+            return inspect.stack()[:2]
+
+    patches = Patches()
+    patches.method(Seer, "look", hook)
+    hooked = Seer().look()[1]
+    assert (hooked.function, hooked.code_context) == ("look", None)
+    assert inspect.getmodule(hooked.frame, hooked.filename) is sys.modules["fitbook.autolog._patch"]
 
 
 def test_a_class_and_its_parent_are_each_wrapped_where_they_define_it() -> None:
