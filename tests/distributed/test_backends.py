@@ -104,7 +104,7 @@ def test_each_fit_is_one_complete_run(backend: str, data: Any) -> None:
         assert run.data.tags["team"] == "a"
         assert "mlflow.parentRunId" not in run.data.tags
         assert fitbook.get_experiment(run.info.experiment_id).name == "cluster"
-        assert fitbook.sklearn.load_model(f"runs:/{run.info.run_id}/model").C == float(run.data.params["C"])
+        assert float(run.data.params["C"]) == fitbook.sklearn.load_model(f"runs:/{run.info.run_id}/model").C
     print(f"{backend}: 20 fits, {len(found)} runs, {seconds:.2f} s")
 
 
