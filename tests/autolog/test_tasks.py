@@ -255,7 +255,9 @@ def test_a_task_s_own_runs_are_begun_as_without_us(on: None, runs: Runs) -> None
     assert [found[run_id].data.params["alpha"] for run_id in ids] == ["1", "2"]
 
 
-def test_options_are_those_of_the_sender_at_that_time(on: None, runs: Runs, files: Callable[[str], set[str]]) -> None:
+def test_options_are_those_of_the_sender_at_that_time(
+    on: None, runs: Runs, files: Callable[[str], set[str]], tmp_path: Path
+) -> None:
     Parallel(n_jobs=2)(fits(2))
     fitbook.autolog(log_models=False, log_plots=False)
     Parallel(n_jobs=2)(fits(2))
@@ -263,7 +265,7 @@ def test_options_are_those_of_the_sender_at_that_time(on: None, runs: Runs, file
     fitbook.autolog(disable=True)
     Parallel(n_jobs=2)(fits(2))
     assert len(runs()) == 4
-    fitbook.set_tracking_uri("another")
+    fitbook.set_tracking_uri(tmp_path / "another")
     fitbook.autolog(log_plots=False)
     Parallel(n_jobs=2)(fits(2))
     assert len(runs()) == 2
