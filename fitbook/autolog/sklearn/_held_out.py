@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from fitbook.autolog.sklearn._kinds import estimator_type
 from fitbook.autolog.sklearn._lazy import Lazy
-from fitbook.autolog.sklearn._predict import ClassifierOutput, Codes, count_rows, every
+from fitbook.autolog.sklearn._predict import ClassifierOutput, Codes, codes_in, count_rows, every
 from fitbook.autolog.sklearn._report import Report, numbers, one_label, several_labels
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
 else:
     np = Lazy("numpy")
 
@@ -59,13 +58,14 @@ def out_of_fold_report(
             true, values = (np.asarray(every(part, step), dtype=np.float64) for part in (y, predicted))
             numbers(report, true, values, None)
         else:
-            _labels(report, np.asarray(every(y, step)), predicted, step, method, pos_label)
+            _labels(report, y, predicted, step, method, pos_label)
     except Exception as error:
         report.notes.append(f"out-of-fold metrics: {type(error).__name__}: {error}"[:500])
     return report
 
 
-def _labels(report: Report, true: NDArray[Any], predicted: Any, step: int, method: str, pos_label: Any) -> None:
+def _labels(report: Report, y: Any, predicted: Any, step: int, method: str, pos_label: Any) -> None:
+    true = np.asarray(every(y, step))
     several = true.ndim == 2 and true.shape[1] > 1
     if several and method != "predict":
         report.notes.append(f"out-of-fold metrics: none is made of {method} of several outputs")
@@ -75,6 +75,14 @@ def _labels(report: Report, true: NDArray[Any], predicted: Any, step: int, metho
         several_labels(report, true, values, None)
         return
     classes = np.unique(true)
+    columns = len(classes) if method == "predict" else 2 if values.ndim == 1 else values.shape[1]
+    if step > 1 and (len(classes) != columns or (method == "predict" and (codes_in(values, classes) < 0).any())):
+        classes = np.unique(np.asarray(y))  # no row of some class is among those that were taken
+    if len(classes) != columns and method != "predict":
+        report.notes.append(
+            f"out-of-fold metrics: {method} tells of {columns} classes, and the target has {len(classes)}"
+        )
+        return
     if method == "predict":
         output = ClassifierOutput(values, None, None)
     elif values.ndim == 1:

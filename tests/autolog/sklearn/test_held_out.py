@@ -33,7 +33,7 @@ def test_out_of_fold_predictions_are_measured_as_scikit_learn_does(labels, metho
 def test_out_of_fold_predictions_that_can_t_be_measured_are_a_note():
     found = out_of_fold_report(LogisticRegression(), y, np.zeros((3, 7)), "predict_proba", deadline=math.inf)
     assert found.metrics == {}
-    assert "out-of-fold metrics" in found.notes[0]
+    assert found.notes == ["out-of-fold metrics: predict_proba tells of 7 classes, and the target has 2"]
 
 
 def test_many_rows_are_sampled_and_it_is_said(monkeypatch):
@@ -43,3 +43,22 @@ def test_many_rows_are_sampled_and_it_is_said(monkeypatch):
     assert "sampled" in found.notes[0]
     whole = out_of_fold_report(Ridge(), y, y, "predict", deadline=math.inf, sampling=False)
     assert (whole.rows_used, whole.notes) == (200, [])
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
+def test_a_class_of_which_no_row_was_sampled_still_has_its_column(monkeypatch, method):
+    monkeypatch.setattr(_held_out, "_MAX_ROWS", 100)
+    labels = np.tile([1, 1, 2, 2], 50)
+    labels[1:10:2] = 0
+    predicted = labels.copy()
+    predicted[0] = 0  # is sampled, and wrong
+    values = predicted if method == "predict" else np.eye(3)[predicted]
+    found = out_of_fold_report(LogisticRegression(), labels, values, method, deadline=math.inf)
+    assert found.rows_used == 100
+    assert found.metrics["cross_val_accuracy_score"] == 0.99
+    assert len(found.notes) == 1
+
+
+def test_a_column_too_few_is_a_note():
+    found = out_of_fold_report(LogisticRegression(), y3, np.ones((200, 2)) / 2, "predict_proba", deadline=math.inf)
+    assert (found.metrics, len(found.notes)) == ({}, 1)
