@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import cloudpickle
 
+from fitbook import settings
 from fitbook.autolog._config import Config
 from fitbook.autolog._guard import inside, quietly
 from fitbook.autolog._patch import unseen
@@ -24,7 +25,7 @@ from fitbook.autolog._portable import Call, function_if_loaded
 from fitbook.autolog._record import borrowed
 from fitbook.autolog._session import recording, without_frame
 from fitbook.tracking import _active
-from fitbook.tracking._backend import current_experiment_id, get_tracking_uri
+from fitbook.tracking._backend import Place, patience, place
 
 if TYPE_CHECKING:
     from fitbook.autolog._integration import Integration
@@ -50,8 +51,7 @@ class Sender(NamedTuple):
     node: str
     pid: int
     config: bytes  # nothing if no option is set
-    uri: str
-    experiment_id: str
+    place: Place
     run: tuple[str, str] | None  # the active one: the URI of its store, and its id
 
 
@@ -139,17 +139,26 @@ def rebuild_from(sender: bytes | None) -> Call:
     return Call(_OPENED, {"sender": sender})
 
 
-class _Sized:
-    """Tasks of which it is known how many they are: joblib asks."""
+class _Tasks:
+    """Tasks that are wrapped one by one when joblib takes them."""
 
     def __init__(self, tasks: Any, wrap: Callable[[Any], Any]) -> None:
         self._tasks, self._wrap = tasks, wrap
 
+    def __iter__(self) -> Iterator[Any]:
+        try:
+            # Not a generator: an error that the user's generator raises has no frame of ours in its traceback.
+            return map(self._wrap, self._tasks)
+        except BaseException as error:
+            without_frame(error)
+            raise
+
+
+class _Sized(_Tasks):
+    """Tasks of which it is known how many they are: joblib asks."""
+
     def __len__(self) -> int:
         return len(self._tasks)
-
-    def __iter__(self) -> Iterator[Any]:
-        return map(self._wrap, self._tasks)
 
 
 def hook_parallel(original: Callable[..., Any], integration: Integration) -> Callable[..., Any]:
@@ -181,18 +190,18 @@ def _with_context(parallel: Any, iterable: Any, config: Config | None) -> Any:
     else:
         rebuild = rebuild_from(pickle.dumps(_sender(config)))
     wrap = functools.partial(_wrapped, Context(inside.get(), _active.stack(), rebuild), sending)
-    # A `map`, not a generator: an error that the user's generator raises has no frame of ours in its traceback.
-    return _Sized(iterable, wrap) if hasattr(iterable, "__len__") else map(wrap, iterable)
+    return (_Sized if hasattr(iterable, "__len__") else _Tasks)(iterable, wrap)
 
 
 def _sender(config: Config) -> Sender:
     run = _active.innermost()
+    with patience(settings.AUTOLOG_STORE_TIMEOUT.get()):
+        here = place()
     return Sender(
         platform.node(),
         os.getpid(),
         b"" if config == Config() else cloudpickle.dumps(config),
-        get_tracking_uri(),
-        current_experiment_id(),
+        here,
         borrowed.get() if run is None else (run.backend.uri, run.run_id),
     )
 

@@ -59,7 +59,7 @@ class _Recording(Task):
         config = _options(sender)
         if config is None:
             return run(*args, **kwargs)
-        on, mine, place = sent.set(config), borrowed.set(sender.run), as_sent.set((sender.uri, sender.experiment_id))
+        on, mine, place = sent.set(config), borrowed.set(sender.run), as_sent.set(sender.place)
         try:
             return run(*args, **kwargs)
         except BaseException as error:
@@ -91,6 +91,6 @@ def _options(sender: Sender) -> Config | None:
             _guard.start_over(silent=config.silent)
         if sender.node != platform.node():
             # The path of a folder leads to nothing on another machine, unless it is a shared one.
-            open_backend(sender.uri, create=False)
+            open_backend(sender.place.uri, create=False)
         return config
     return None

@@ -7,6 +7,7 @@ import threading
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from fitbook import settings
 from fitbook.artifacts import open_artifacts
@@ -20,6 +21,7 @@ from fitbook.tracking._writer import writer
 
 __all__ = [
     "Backend",
+    "Place",
     "choose_experiment",
     "current",
     "current_experiment_id",
@@ -28,6 +30,7 @@ __all__ = [
     "is_tracking_uri_set",
     "open_backend",
     "patience",
+    "place",
     "readable",
     "set_tracking_uri",
 ]
@@ -47,6 +50,16 @@ class Backend:
         return RunFiles(open_artifacts(self.store.get_run_info(run_id).artifact_uri), self.store, run_id)
 
 
+class Place(NamedTuple):
+    """Where new runs go."""
+
+    uri: str
+    experiment_id: (
+        str | None
+    )  # None: that of the experiment by this name, which is looked up, or made, for the first run
+    experiment_name: str
+
+
 _lock = threading.RLock()
 _opened: dict[str, Backend] = {}
 _chosen_uri: str | None = None
@@ -54,8 +67,8 @@ _chosen_uri: str | None = None
 # directory goes on writing to the same place.
 _pinned: dict[str, str] = {}
 _chosen_experiment: tuple[str, Experiment, int] | None = None
-# The tracking URI and the experiment's id that a task was sent here with, by another process.
-as_sent: ContextVar[tuple[str, str] | None] = ContextVar("fitbook_as_sent", default=None)
+# What a task was sent here with, by another process.
+as_sent: ContextVar[Place | None] = ContextVar("fitbook_as_sent", default=None)
 
 
 def set_tracking_uri(uri: str | Path | None) -> None:
@@ -79,9 +92,9 @@ def set_tracking_uri(uri: str | Path | None) -> None:
 
 def get_tracking_uri() -> str:
     """Tell where runs and models are kept."""
-    place = as_sent.get()
-    if place is not None:
-        return place[0]
+    sent = as_sent.get()
+    if sent is not None:
+        return sent.uri
     if _chosen_uri is not None:
         return _chosen_uri
     text = settings.TRACKING_URI.get()
@@ -125,26 +138,33 @@ def choose_experiment(experiment_id: str) -> None:
     global _chosen_experiment
     store = current().store
     if as_sent.get() is not None:
-        as_sent.set((get_tracking_uri(), store.get_experiment(experiment_id).experiment_id))
+        experiment = store.get_experiment(experiment_id)
+        as_sent.set(Place(get_tracking_uri(), experiment.experiment_id, experiment.name))
         return
     _chosen_experiment = (get_tracking_uri(), store.get_experiment(experiment_id), store.generation())
 
 
 def current_experiment_id() -> str:
     """Give the experiment for new runs: the chosen one, that of the environment (made if new), or the default."""
-    place = as_sent.get()
-    if place is not None:
-        return place[1]
+    here = place()
+    return experiment_called(here.experiment_name) if here.experiment_id is None else here.experiment_id
+
+
+def place() -> Place:
+    """Tell where new runs go; no store is opened for that, nor asked unless it was removed."""
+    sent = as_sent.get()
+    if sent is not None:
+        return sent
     uri = get_tracking_uri()
     if _chosen_experiment is not None and _chosen_experiment[0] == uri:
         _, experiment, generation = _chosen_experiment
         if current().store.generation() != generation:
-            # The store was removed, and a new one knows nothing of the id.
+            # A new one knows nothing of the id.
             choose_experiment(experiment_called(experiment.name))
-            return current_experiment_id()
-        return experiment.experiment_id
+            return place()
+        return Place(uri, experiment.experiment_id, experiment.name)
     name = settings.EXPERIMENT_NAME.get()
-    return DEFAULT_EXPERIMENT_ID if name == settings.EXPERIMENT_NAME.default else experiment_called(name)
+    return Place(uri, DEFAULT_EXPERIMENT_ID if name == settings.EXPERIMENT_NAME.default else None, name)
 
 
 def experiment_called(name: str) -> str:

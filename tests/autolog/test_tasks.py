@@ -64,8 +64,41 @@ def test_a_list_keeps_its_length_and_a_generator_stays_lazy(on: None) -> None:
     tasks = given(lazily())
     assert not hasattr(tasks, "__len__")
     assert made == []
-    next(tasks)
+    next(iter(tasks))
     assert made == [0]
+
+
+@pytest.mark.parametrize("sized", [False, True])
+def test_an_iterable_that_raises_is_asked_once_and_its_error_has_no_frame_of_ours(on: None, sized: bool) -> None:
+    asked = []
+
+    class Raises:
+        def __iter__(self) -> Iterator[Any]:
+            asked.append(1)
+            raise KeyError("the user's")
+
+    class Sized(Raises):
+        def __len__(self) -> int:
+            return 3
+
+    with pytest.raises(KeyError) as raised:
+        Parallel(n_jobs=2, backend="threading")(Sized() if sized else Raises())
+    assert asked == [1]
+    assert [entry.name for entry in raised.traceback][-1] == "__iter__"
+    assert not [entry for entry in raised.traceback if entry.path == Path(_tasks.__file__)]
+
+
+def test_no_store_is_asked_before_something_is_fitted(
+    on: None, runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def named() -> Iterator[Any]:
+        monkeypatch.delenv("FITBOOK_EXPERIMENT_NAME")  # nothing but the task tells of it
+        assert not list(tmp_path.glob("*/fitbook.db"))
+        yield from fits(2)
+
+    monkeypatch.setenv("FITBOOK_EXPERIMENT_NAME", "new")
+    Parallel(n_jobs=2)(named())
+    assert [fitbook.get_experiment(run.info.experiment_id).name for run in runs()] == ["new", "new"]
 
 
 def test_what_is_no_task_is_passed_on_as_it_is(on: None) -> None:
@@ -314,7 +347,7 @@ def test_an_error_of_the_user_s_generator_has_no_frame_of_ours(on: None) -> None
     with pytest.raises(KeyError) as raised:
         Parallel(n_jobs=2, backend="threading")(tasks())
     assert not [
-        entry for entry in raised.traceback if "fitbook" in str(entry.path.parent) and entry.path != Path(__file__)
+        entry for entry in raised.traceback if "fitbook" in str(Path(entry.path).parent) and entry.path != Path(__file__)
     ]
 
 
