@@ -347,7 +347,9 @@ def test_an_error_of_the_user_s_generator_has_no_frame_of_ours(on: None) -> None
     with pytest.raises(KeyError) as raised:
         Parallel(n_jobs=2, backend="threading")(tasks())
     assert not [
-        entry for entry in raised.traceback if "fitbook" in str(Path(entry.path).parent) and entry.path != Path(__file__)
+        entry
+        for entry in raised.traceback
+        if "fitbook" in str(Path(entry.path).parent) and entry.path != Path(__file__)
     ]
 
 
