@@ -28,6 +28,9 @@ class Record(Protocol):
 # What is being recorded here.
 recording: ContextVar[Record | None] = ContextVar("fitbook_recording", default=None)
 
+# Called when a task that was sent here is done: nothing of its is held back any more.
+task_ends: list[Callable[[], None]] = []
+
 Begin = Callable[[Any, str, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Record | None]
 
 
@@ -165,14 +168,16 @@ def in_worker() -> bool:
 def finish_in_worker(*, ends: bool = False) -> None:
     """In a worker, wait for what must not be lost: everything in one of a Pool's, which is ended without notice.
 
-    Others have time for pictures later, at the latest when they end. ``ends``: a task is done, so nothing is held back.
+    Others have time for pictures later, at the latest when they end. ``ends``: a task is done.
     """
     if in_worker():
+        for end in task_ends if ends else ():
+            end()
         process = sys.modules.get("multiprocessing.process")
         if process is not None and process.current_process().daemon:
-            writer.flush(ends=ends)
+            writer.flush()
         else:
-            writer.catch_up(ends=ends)
+            writer.catch_up()
 
 
 def without_frame(error: BaseException) -> None:

@@ -91,9 +91,9 @@ class Writer:
             self._run_here()
         return not self._unfinished
 
-    def catch_up(self, *, ends: bool = False) -> None:
-        """Wait until what was put to be done `soon` is done; ``ends`` as for `flush`."""
-        self._feed(ends=ends)
+    def catch_up(self) -> None:
+        """Wait until what was put to be done `soon` is done."""
+        self._feed(ends=False)
         if not self._unfinished or self._worker == threading.get_ident():
             return
         done = threading.Event()

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from fitbook.autolog._config import Config
 from fitbook.autolog._guard import RECORDED, inside, package_of, quietly, suppressed
-from fitbook.autolog._session import Hook, in_worker
+from fitbook.autolog._session import Hook, in_worker, task_ends
 from fitbook.autolog.sklearn import _describe, _links
 from fitbook.autolog.sklearn._call import FitCall, fit_call
 from fitbook.autolog.sklearn._known import is_known_class
@@ -52,11 +52,29 @@ _left_out: weakref.WeakKeyDictionary[type, Config] = weakref.WeakKeyDictionary()
 class Stream:
     """An estimator that learns bit by bit; it is not kept alive by this."""
 
-    __slots__ = ("_cls", "_exclusive", "_keep", "_look", "_state", "_tables", "closed", "record", "reference", "run")
+    __slots__ = (
+        "_calls",
+        "_cls",
+        "_exclusive",
+        "_keep",
+        "_lock",
+        "_look",
+        "_over",
+        "_state",
+        "_tables",
+        "closed",
+        "record",
+        "reference",
+        "run",
+        "thread",
+    )
 
     def __init__(self, config: Config, estimator: Any) -> None:
         self.reference = weakref.ref(estimator, functools.partial(_gone, id(estimator)))
         self.run = _active.innermost()
+        self.thread = threading.get_ident()
+        self._lock = threading.Lock()
+        self._calls, self._over = 1, False  # calls under way: it begins with one
         self.record: StreamRecord | None = None
         self.closed = threading.Event()
         self._look = self._keep = 0.0
@@ -68,9 +86,21 @@ class Stream:
         known = all(is_known_class(base) for base in cls.__mro__ if base not in (ABC, object))
         self._state = vars(estimator) if known else None
 
-    def goes_on(self, estimator: Any) -> bool:
-        """Whether another call for an estimator belongs to this stream."""
-        return self.reference() is estimator and (self._exclusive or _active.innermost() is self.run)
+    def enter(self, estimator: Any) -> bool:
+        """Let another call for an estimator begin; False if it does not belong to this stream."""
+        if self.reference() is not estimator or not (self._exclusive or _active.innermost() is self.run):
+            return False
+        with self._lock:
+            self._calls += not self._over
+            return not self._over
+
+    def leave(self) -> None:
+        """The call is over."""
+        with self._lock:
+            self._calls -= 1
+            ends = self._over and not self._calls
+        if ends:
+            self._end()
 
     def count(
         self,
@@ -115,7 +145,14 @@ class Stream:
         self._state = None
 
     def close(self) -> None:
-        """End it; to be called by whoever took it out of the table."""
+        """End it, or let the call end it that is under way; to be called by whoever took it out of the table."""
+        with self._lock:
+            self._over = True
+            ends = not self._calls
+        if ends or self.reference() is None:
+            self._end()
+
+    def _end(self) -> None:
         with quietly("ending the record of a stream"):
             estimator, state, self._state = self.reference(), self._state, None
             if estimator is None and state is not None:
@@ -152,16 +189,24 @@ class Call:
             except Exception:
                 with quietly("recording a stream"):
                     raise
+            finally:
+                self._stream.leave()
 
     def failed(self, estimator: Any, error: BaseException) -> None:
         """The call has raised."""
         self._leave()
         stream = self._stream
-        if stream is not None and stream.record is not None:
-            with quietly("recording a call of partial_fit that failed"):
-                if not stream.record.calls:
-                    _streams.pop(id(estimator), None)
-                stream.record.raised(error)
+        if stream is None:
+            return
+        with quietly("recording a call of partial_fit that failed"):
+            record = stream.record
+            if record is not None and not record.calls:
+                # There is nothing left to be ended.
+                _streams.pop(id(estimator), None)
+                stream.record = None
+            if record is not None:
+                record.raised(error)
+        stream.leave()
 
     def _leave(self) -> None:
         if self._token is not None:
@@ -183,7 +228,7 @@ class StreamHook(Hook):
         if inside.get():
             return None
         stream = _streams.get(id(estimator))
-        if stream is None or not stream.goes_on(estimator):
+        if stream is None or not stream.enter(estimator):
             stream, config = None, self._integration.config
             if config is None:
                 return None
@@ -323,11 +368,18 @@ def _feed(ends: bool) -> None:
             writer.soon(stream.close)
 
 
+def _task_ends() -> None:
+    """End what this thread began: in a worker of several threads other tasks go on."""
+    me = threading.get_ident()
+    _close(lambda stream: stream.thread == me)
+
+
 def _run_ends(run: ActiveRun) -> None:
     _close(lambda stream: stream.run is run)
 
 
 _undertaker = Undertaker()
 writer.feeds.append(_feed)
+task_ends.append(_task_ends)
 _active.taken_off.append(_run_ends)
 os.register_at_fork(after_in_child=_undertaker.start_over)

@@ -23,6 +23,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import all_estimators
 
 import fitbook
+from fitbook.autolog import _session
+from fitbook.autolog._session import finish_in_worker
 from fitbook.autolog.sklearn import _streams
 from fitbook.autolog.sklearn._stream_record import StreamRecord
 from fitbook.entities import Run
@@ -298,6 +300,41 @@ def test_a_look_shows_how_far_the_stream_is(data: Any, runs: Runs) -> None:
     losses = history(run_id, "training_loss")
     assert sorted(point.step for point in losses) == [1, 2, 3, 4, 5, 6]
     assert len({point.value for point in losses}) == 6
+
+
+class Held(GaussianNB):  # type: ignore[misc]
+    """Its second call waits until it may go on."""
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Any:
+        if hasattr(self, "began"):
+            self.began.set()
+            assert self.go_on.wait(20)
+        return super().partial_fit(X, y, classes)
+
+
+def test_a_task_ends_the_streams_of_its_own_thread_only(data: Any, runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_session, "in_worker", lambda: True)
+    mine, other = GaussianNB(), GaussianNB()
+    thread = threading.Thread(target=stream, args=(other, data))
+    thread.start()
+    thread.join()
+    stream(mine, data)
+    finish_in_worker(ends=True)
+    assert [found.reference() for found in _streams._streams.values()] == [other]
+
+
+def test_a_stream_that_is_ended_during_a_call_ends_after_it(data: Any, runs: Runs, files: Files) -> None:
+    model = Held().partial_fit(*batches(data)[0], classes=[0, 1])
+    model.began, model.go_on = threading.Event(), threading.Event()
+    thread = threading.Thread(target=model.partial_fit, args=batches(data)[1])
+    thread.start()
+    assert model.began.wait(20)
+    _streams.end_all()
+    assert [run.info.status for run in runs()] == ["RUNNING"]
+    model.go_on.set()
+    thread.join()
+    (run,) = runs()
+    assert (run.info.status, run.data.metrics["stream_calls"]) == ("FINISHED", 2)
 
 
 _PROGRAM = """
