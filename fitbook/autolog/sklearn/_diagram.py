@@ -74,6 +74,8 @@ def _mark(value: Any, seen: set[int]) -> Hashable | None:
 
 def _drawn(hollow: Any) -> str:
     name = type(hollow).__name__
+    if _asks_strangers(hollow, set()):
+        return _PAGE.format(title=_html.escape(name), body=f"<p>{_html.escape(name)}</p>")
     try:
         from sklearn.utils import estimator_html_repr  # noqa: PLC0415
 
@@ -81,6 +83,25 @@ def _drawn(hollow: Any) -> str:
     except Exception as error:
         body = f"<p>{_html.escape(name)} can't be drawn: {_html.escape(type(error).__name__)}</p>"
     return _PAGE.format(title=_html.escape(name), body=body)
+
+
+# What drawing would call of a class of the user's.
+_OWN_LOOKS = ("__getattr__", "__getattribute__", "__repr__", "__str__", "_repr_html_", "_sk_visual_block_", "get_params")
+
+
+def _asks_strangers(value: Any, seen: set[int]) -> bool:
+    """Whether drawing an outline would run code of a class that no known library has."""
+    if id(value) in seen:
+        return False
+    seen.add(id(value))
+    if type(value) in (list, tuple):
+        return any(_asks_strangers(part, seen) for part in value)
+    if not hasattr(type(value), "get_params"):
+        return False
+    own = (cls for cls in type(value).__mro__ if cls is not object and not is_known_class(cls))
+    if any(name in cls.__dict__ for cls in own for name in _OWN_LOOKS):
+        return True
+    return any(_asks_strangers(part, seen) for part in value.__dict__.values())
 
 
 def _outline(value: Any, depth: int, made: dict[int, Any]) -> Any:

@@ -25,6 +25,8 @@ _MAX_GROWTH = 8
 _WORTH_TRYING = 2e-3
 _ESTIMATES_ARE_HIGH = 1.5
 _NO_PROBE_ROWS = 300
+# So much of what a row seems to cost is its own at least, whatever two trials say: they are noisy.
+_SHARE_OF_ROWS = 0.1
 _SHARE_OF_FIT = 0.06
 
 # Classes of scikit-learn's whose ``predict`` is by its code the first maximum of ``predict_proba``.
@@ -167,24 +169,31 @@ def within_budget(
     start = time.perf_counter()
     # What is quick for each row costs most for the call itself, so few rows would tell too little.
     rows, tried = PROBE_ROWS if quick is None else QUICK_PROBE_ROWS, False
+    before: tuple[int, float] | None = None
     while True:
         step = -(-n_rows // rows)
         rows = -(-n_rows // step)
         begun = time.perf_counter()
         result = call(every(X, step))
         now = time.perf_counter()
-        # A call has a fixed part, so more rows cost less than in proportion: this never promises too much.
-        cost = (now - begun) / rows + per_row
-        fitting = int(0.9 * (seconds - (now - start)) / cost)
+        took, left = now - begun, seconds - (now - start)
+        # A call has a fixed part, which fewer rows before have shown; without them, this never promises too much.
+        cost = took / rows if before is None else max(_SHARE_OF_ROWS * took / rows, _slope(before, (rows, took)))
+        fitting = rows + int((0.9 * left - took - per_row * rows) / (cost + per_row))
         # Except for memory: what many rows need may no longer fit into the caches, so that is found out step by step.
         if fitting >= n_rows <= _MAX_GROWTH * rows:
             return call(X), 1
-        if fitting < MIN_ROWS and not tried and 3 * (now - begun) < seconds:
+        if fitting >= 2 * rows:
+            before, rows = (rows, took), min(fitting, _MAX_GROWTH * rows)
+        elif fitting < MIN_ROWS and not tried and 3 * took < seconds:
             tried = True  # once more: the first call of a process may have paid for starting threads
-        elif fitting >= 2 * rows:
-            rows = min(fitting, _MAX_GROWTH * rows)
         else:
             return (result, step) if rows >= MIN_ROWS and sampling else None
+
+
+def _slope(one: tuple[int, float], two: tuple[int, float]) -> float:
+    """Seconds for each further row, by two trials."""
+    return (two[1] - one[1]) / (two[0] - one[0]) if two[0] > one[0] else two[1] / two[0]
 
 
 def estimate(model: object, fit_seconds: float) -> float | None:

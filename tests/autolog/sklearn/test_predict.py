@@ -174,3 +174,17 @@ def test_what_follows_counts_too(monkeypatch):
 
 def test_the_real_clock_is_monotonic():
     assert _predict.time is time
+
+
+def test_a_call_that_costs_the_same_for_any_rows_is_made_for_all(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(_predict.time, "perf_counter", lambda: clock[0])
+
+    def call(rows):
+        clock[0] += 0.005
+        return rows
+
+    found = within_budget(call, np.zeros((569, 3)), 569, seconds=0.025, per_row=0.0, quick=None)
+    assert found is not None
+    assert (len(found[0]), found[1]) == (569, 1)
+    assert clock[0] <= 0.025
