@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import threading
+import uuid
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -34,7 +36,7 @@ _MAX_HASHED_STRINGS = 50_000
 # How a report is shown, which makes it no other evaluation.
 _LOOKS = ("digits", "output_dict")
 
-Mark = tuple[object, ...]
+Mark = bytes  # a digest: what a metric is given can be long
 
 
 @dataclass(slots=True)
@@ -101,12 +103,7 @@ class Evaluation:
             content = None
         if not numbers and content is None:
             return
-        mark = (
-            self.run.run_id,
-            self.name,
-            *_told(given),
-            *map(repr, numbers.values()),
-        )  # of numbers, NaN is not equal to itself
+        mark = _mark(self.run.run_id, self.name, _told(given), list(numbers.values()))
         count = _take(self.run, self.name, self.data_name, mark)
         if count is None:
             return
@@ -192,13 +189,19 @@ def _take(run: RunHandle, name: str, data_name: str, mark: Mark) -> int | None:
         return written.count
 
 
-def _told(arguments: Mapping[str, Any]) -> Mark:
+def _mark(*parts: object) -> Mark:
+    return hashlib.blake2b(repr(parts).encode(), digest_size=16).digest()
+
+
+def _told(arguments: Mapping[str, Any]) -> list[object]:
     """What a metric was given, to know it again: data by its content, and unlike anything else if it can't be read."""
     told: list[object] = []
     for name, value in sorted(arguments.items()):
         if name not in _LOOKS:
-            told += [name, value if _is_plain(value) else _digest(value) or object()]
-    return tuple(told)
+            if isinstance(value, np.generic):
+                value = np.generic.item(value)
+            told += [name, value if _is_plain(value) else _digest(value) or uuid.uuid4().hex]
+    return told
 
 
 def _is_plain(value: object) -> bool:
