@@ -84,7 +84,7 @@ class FitRecord(RunRecord):
     def observer(self) -> Rung | None:
         """What observes the tasks that are given to joblib now: the splits of a search."""
         if self._live is None and is_search(self.estimator) and self.config.max_tuning_runs != 0:
-            self._live = LiveSearch(self, self.estimator, self.data.digest)
+            self._live = LiveSearch(self, self.estimator, self.data)
         return self._live.observer() if self._live is not None else None
 
     def ended(self, result: Any) -> None:

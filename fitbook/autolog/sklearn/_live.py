@@ -23,6 +23,7 @@ from fitbook.autolog._guard import OURS, inside, quietly, suppressed
 from fitbook.autolog._record import RunRecord
 from fitbook.autolog._splits import PREFIX, REBUILD_OBSERVED, Place, Split, encode, put
 from fitbook.autolog.sklearn._children import Child, Children
+from fitbook.autolog.sklearn._fingerprint import UNKNOWN, Fingerprint
 from fitbook.autolog.sklearn._progress import Progress
 from fitbook.autolog.sklearn._resume import (
     DIGEST_TAG,
@@ -60,11 +61,11 @@ class LiveSearch:
         The search's.
     search : estimator
         Is about to be fitted.
-    data : str
-        Digest of what it is fitted to.
+    data : Fingerprint
+        Of what it is fitted to.
     """
 
-    def __init__(self, record: RunRecord, search: Any, data: str) -> None:
+    def __init__(self, record: RunRecord, search: Any, data: Fingerprint) -> None:
         self.record, self.data = record, data
         self.children: Children | None = None
         self.earlier: Earlier | None = None
@@ -106,7 +107,9 @@ class LiveSearch:
         journal = self._journal()
         self.children = Children(record, vars(self._search).get("estimator"), self.place, journal)
         self.go_on()
-        self._digest = search_digest(vars(self._search), kwargs, self.data)
+        # What was read in part only may be other data.
+        data = UNKNOWN if self.data.sampled else self.data.digest
+        self._digest = search_digest(vars(self._search), kwargs, data)
         if record.saved and self.tags:
             with suppress(StoreUnavailable):  # it comes with the rest at the end, too
                 record.run.log_batch(tags=self.tags)

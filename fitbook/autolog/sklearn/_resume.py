@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from fitbook._journal import left_behind, path_of
-from fitbook.autolog._guard import say
+from fitbook.autolog._guard import package_of, say
 from fitbook.autolog._portable import function_or_nothing
 from fitbook.autolog._record import RunRecord
 from fitbook.autolog._splits import PREFIX, Alone
 from fitbook.autolog.sklearn._children import SPLITS_TAG, Note
-from fitbook.autolog.sklearn._fingerprint import UNKNOWN, digest_of
+from fitbook.autolog.sklearn._content import Content
+from fitbook.autolog.sklearn._fingerprint import UNKNOWN
 from fitbook.autolog.sklearn._known import is_known_class
 from fitbook.autolog.sklearn._params import class_name
 from fitbook.entities import Run, ViewType
@@ -42,7 +43,7 @@ def search_digest(search: Mapping[str, Any], kwargs: Mapping[str, Any], data: st
     kwargs : mapping
         What one of its splits is called with.
     data : str
-        Digest of features and target.
+        Digest of all of features and target.
     """
     try:
         parts = [
@@ -60,7 +61,7 @@ def search_digest(search: Mapping[str, Any], kwargs: Mapping[str, Any], data: st
 
 def split_digest(train: Any, test: Any) -> str:
     """Digest of the rows that a split trains and tests on."""
-    return f"{digest_of(train)}{digest_of(test)}"
+    return f"{_whole_digest(train)}{_whole_digest(test)}"
 
 
 def exact_digest(parameters: Mapping[str, Any]) -> str:
@@ -129,7 +130,10 @@ class Earlier:
     def __init__(self, record: RunRecord, digest: str | None) -> None:
         self._notes: dict[str, tuple[str, Note]] = {}
         if digest is None:
-            say("this search can't be resumed: its estimator, scoring or data has parts that no text tells exactly")
+            say(
+                "this search can't be resumed: its estimator, scoring or data has parts that no text tells exactly, or "
+                "its data is so large (more than 16 MB) that not every byte of it was read"
+            )
             return
         experiment, mine = record.experiment_id(), record.run.run_id
         same = f"tags.`{DIGEST_TAG}` = '{digest}'"
@@ -177,9 +181,19 @@ def _digest(parts: list[str]) -> str:
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=12).hexdigest()
 
 
+def _whole_digest(value: Any) -> str:
+    """The digest of data of which every byte was read."""
+    content = Content()
+    try:
+        content.add(value)
+    except Exception:
+        return UNKNOWN
+    return UNKNOWN if content.sampled else content.digest()
+
+
 def _exact_data(given: Mapping[str, Any] | None) -> str:
     """What tells the arguments of ``fit`` or ``score`` beside the data."""
-    told = {str(name): digest_of(value) for name, value in (given or {}).items()}
+    told = {str(name): _whole_digest(value) for name, value in (given or {}).items()}
     if UNKNOWN in told.values():
         raise _Inexact
     return json.dumps(told, sort_keys=True)
@@ -204,10 +218,11 @@ def _exact(value: Any, depth: int = 0) -> str:
         pairs = (f"{_exact(key, depth + 1)}={_exact(part, depth + 1)}" for key, part in value.items())
         return f"dict[{','.join(sorted(pairs))}]"
     if cls.__module__ == "numpy" and hasattr(value, "dtype"):
-        told = digest_of(value) if value.shape else repr(value.item())
+        told = _whole_digest(value) if value.shape else repr(value.item())
         if value.dtype.hasobject or told == UNKNOWN:
             raise _Inexact
         return f"{value.dtype}:{value.shape}:{told}"
     if hasattr(cls, "get_params") and is_known_class(cls):
-        return f"{class_name(value)}({_exact(value.get_params(deep=False), depth + 1)})"
+        version = getattr(sys.modules.get(package_of(cls.__module__)), "__version__", "")
+        return f"{class_name(value)} {version}({_exact(value.get_params(deep=False), depth + 1)})"
     raise _Inexact

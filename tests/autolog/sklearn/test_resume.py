@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
@@ -16,7 +17,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 import fitbook
 from fitbook._log import FitbookWarning
-from fitbook.autolog.sklearn._resume import exact_digest
+from fitbook.autolog.sklearn import _content
+from fitbook.autolog.sklearn._resume import exact_digest, search_digest, split_digest, split_key
 from fitbook.entities import Run
 
 GRID = {"C": [0.01, 0.1, 1.0]}
@@ -144,6 +146,35 @@ def test_what_no_text_tells_is_not_resumed_and_that_is_said(data: Any, on: None,
     with pytest.warns(FitbookWarning, match="can't be resumed"):
         _search(scoring=scoring, refit=True).fit(*data)
     assert len(fits) == 20
+
+
+def test_data_of_which_not_every_byte_was_read_is_not_resumed(
+    data: Any, on: None, resuming: Any, fits: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_content, "FULL_BYTES", data[0].nbytes - 1)
+    _search().fit(*data)
+    resuming()
+    with pytest.warns(FitbookWarning, match="not every byte"):
+        _search().fit(*data)
+    assert len(fits) == 20
+
+
+def test_no_part_of_a_search_is_told_by_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    large, small = np.arange(1000), np.arange(10)
+    kwargs = {"fit_params": {"sample_weight": large}}
+    search = {"estimator": LogisticRegression()}
+    assert search_digest(search, kwargs, "data") is not None
+    monkeypatch.setattr(_content, "FULL_BYTES", 1000)
+    assert search_digest(search, kwargs, "data") is None
+    assert exact_digest({"p": large}) == ""
+    assert split_key("candidate", split_digest(small, large)) is None
+    assert split_key("candidate", split_digest(small, small)) is not None
+
+
+def test_another_version_of_the_estimators_library_is_another_estimator(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = exact_digest({"p": LogisticRegression()})
+    monkeypatch.setattr(sklearn, "__version__", "0.1")
+    assert exact_digest({"p": LogisticRegression()}) != before
 
 
 def test_what_a_killed_search_has_left_is_taken(
