@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections import deque
 from collections.abc import Iterable, Mapping
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
@@ -67,6 +68,11 @@ def is_harmless(cls: type) -> bool:
     return package_of(getattr(cls, "__module__", None)) in _HARMLESS
 
 
+def is_data(values: Iterable[Any]) -> bool:
+    """Whether values hold nothing but data and objects of known libraries."""
+    return _look_all(values, {}, 0) is None
+
+
 def unknown_part(estimator: object) -> str | None:
     """The first part of an estimator that no known library wrote.
 
@@ -107,7 +113,7 @@ def _look(value: Any, seen: dict[int, Any], depth: int) -> str | None:
         return None if is_loss else str(cls.__qualname__)
     if isinstance(value, Mapping):
         return _look_all(value.values(), seen, depth + 1)
-    if isinstance(value, (list, tuple, set, frozenset)):
+    if isinstance(value, (list, tuple, set, frozenset, deque)):
         return _look_all(value, seen, depth + 1)
     if home == "numpy" and hasattr(value, "ndim") and value.ndim > 0 and value.dtype.kind == "O":
         return _look_all(value.ravel().tolist(), seen, depth + 1)

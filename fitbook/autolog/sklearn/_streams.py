@@ -28,7 +28,7 @@ from fitbook.autolog._guard import RECORDED, inside, package_of, quietly, suppre
 from fitbook.autolog._session import Hook, in_worker, task_ends
 from fitbook.autolog.sklearn import _describe, _links
 from fitbook.autolog.sklearn._call import FitCall, fit_call
-from fitbook.autolog.sklearn._known import is_known_class
+from fitbook.autolog.sklearn._known import is_data, is_known_class
 from fitbook.autolog.sklearn._stream_record import TABLES, StreamRecord
 from fitbook.entities import RunStatus
 from fitbook.tracking import _active
@@ -54,9 +54,11 @@ class Stream:
 
     __slots__ = (
         "_calls",
+        "_checked",
         "_cls",
         "_exclusive",
         "_keep",
+        "_keeps",
         "_lock",
         "_look",
         "_over",
@@ -80,11 +82,12 @@ class Stream:
         self._look = self._keep = 0.0
         self._tables: type | None = None
         self._exclusive = config.exclusive
-        # Of what it is made outlives the estimator, long enough for a snapshot. Of a class of the user's it might hold
-        # on to the estimator itself, or be needed by a ``__del__``.
+        # Of what it is made outlives the estimator, long enough for a snapshot: as of the last call, and data only.
+        # An object of the user's might lead back to the estimator, and so keep it alive, or be needed by a ``__del__``.
         self._cls = cls = type(estimator)
-        known = all(is_known_class(base) for base in cls.__mro__ if base not in (ABC, object))
-        self._state = vars(estimator) if known else None
+        self._keeps = all(is_known_class(base) for base in cls.__mro__ if base not in (ABC, object))
+        self._checked = 0  # attributes
+        self._state: dict[str, Any] | None = None
 
     def enter(self, estimator: Any) -> bool:
         """Let another call for an estimator begin; False if it does not belong to this stream."""
@@ -92,15 +95,27 @@ class Stream:
             return False
         with self._lock:
             self._calls += not self._over
+            self._state = None  # the call may need the memory
             return not self._over
 
-    def leave(self) -> None:
+    def leave(self, estimator: Any) -> None:
         """The call is over."""
+        with quietly("keeping the state of a stream"):
+            self._hold(estimator)
         with self._lock:
             self._calls -= 1
             ends = self._over and not self._calls
         if ends:
             self._end()
+
+    def _hold(self, estimator: Any) -> None:
+        if not self._keeps:
+            return
+        state = vars(estimator).copy()
+        if len(state) != self._checked:
+            self._checked = len(state)
+            self._keeps = is_data(state.values())
+        self._state = state if self._keeps else None
 
     def count(
         self,
@@ -126,6 +141,7 @@ class Stream:
         now = time.perf_counter()
         if now < self._keep:
             return
+        self._checked = 0  # once more
         record.keep(fit_call(original, args, kwargs))
         if now >= self._look:
             record.look(estimator, _SHARE * _LOOK_SECONDS)
@@ -190,7 +206,7 @@ class Call:
                 with quietly("recording a stream"):
                     raise
             finally:
-                self._stream.leave()
+                self._stream.leave(estimator)
 
     def failed(self, estimator: Any, error: BaseException) -> None:
         """The call has raised."""
@@ -206,7 +222,7 @@ class Call:
                 stream.record = None
             if record is not None:
                 record.raised(error)
-        stream.leave()
+        stream.leave(estimator)
 
     def _leave(self) -> None:
         if self._token is not None:

@@ -188,6 +188,30 @@ def test_the_estimator_is_not_kept_alive(data: Any, runs: Runs) -> None:
     assert copied is not None
 
 
+class Trainer:
+    """Refers to its model, which refers to it."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+
+@pytest.mark.parametrize("calls", [0, 1, 2], ids="set before call {}".format)
+def test_an_object_of_the_user_s_in_an_attribute_is_not_kept_alive(calls: int, data: Any, runs: Runs) -> None:
+    trainer = Trainer(GaussianNB())
+    gone = weakref.ref(trainer)
+    for n, (X, y) in enumerate(batches(data, 2)):
+        if n == calls:
+            trainer.model.of = [trainer]
+        trainer.model.partial_fit(X, y, classes=[0, 1])
+    trainer.model.of = [trainer]
+    del trainer
+    gc.collect()
+    assert gone() is None
+    (run,) = runs()
+    assert run.info.status == "FINISHED"
+    assert ("model not kept" in run.data.tags.get("fitbook.notes", "")) is (calls < 2)
+
+
 @pytest.mark.swallows
 def test_a_user_s_class_ends_without_model_if_it_is_gone(runs: Runs, files: Files, data: Any) -> None:
     model = Counting()
