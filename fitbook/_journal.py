@@ -8,16 +8,10 @@ This is the standard library only, for a worker process has loaded nothing else 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
-import threading
 from collections.abc import Iterator
-from typing import NamedTuple
-
-# How many files a process has open to append to; a search has one.
-_MAX_OPEN = 4
-
-_open: dict[str, tuple[int, tuple[int, int] | None]] = {}
-_lock = threading.Lock()
+from typing import Any, NamedTuple
 
 
 class Entry(NamedTuple):
@@ -34,79 +28,52 @@ def path_of(database: str, run_id: str) -> str:
 
 
 def append(path: str, entry: Entry) -> None:
-    """Append an entry, whose value has no line breaks, to a journal that is there.
+    """Append an entry, whose value is a JSON object without line breaks, to a journal that is there.
 
     Raises
     ------
     OSError
         There is none, as on another machine, or the disk is full.
     """
-    line = f"{entry.about} {entry.key} {entry.value}\n".encode()
-    with _lock:
-        handle = _opened(path)
+    # It begins a line, too, for the last one may be half an entry.
+    line = f"\n{entry.about} {entry.key} {entry.value}\n".encode()
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    try:
         if os.write(handle, line) != len(line):
-            os.write(handle, b"\n")  # what comes next begins on a line of its own
             raise OSError(f"There was no room for an entry in {path}.")
-
-
-def forget(path: str) -> None:
-    """Close a journal that this process has appended to."""
-    with _lock:
-        _close(path)
-
-
-def _opened(path: str) -> int:
-    if path in _open and not _is_ours(*_open[path]):
-        del _open[path]
-    if path not in _open:
-        while len(_open) >= _MAX_OPEN:
-            _close(next(iter(_open)))
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        _open[path] = (handle, _identity(handle))
-    return _open[path][0]
-
-
-def _close(path: str) -> None:
-    handle, identity = _open.pop(path, (-1, None))
-    if _is_ours(handle, identity):
+    finally:
         os.close(handle)
 
 
-def _is_ours(handle: int, identity: tuple[int, int] | None) -> bool:
-    """Whether nobody has closed a handle of ours, and got another file by its number."""
+def objects(text: str) -> list[dict[str, Any]]:
+    """Give the object that a JSON text is, or those in its list; none of any other text."""
     try:
-        return _identity(handle) == identity
-    except OSError:
-        return False
-
-
-def _identity(handle: int) -> tuple[int, int]:
-    found = os.fstat(handle)
-    return found.st_ino, found.st_dev
-
-
-def _after_fork() -> None:
-    global _lock
-    _lock = threading.Lock()
-
-
-os.register_at_fork(after_in_child=_after_fork)
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    return [part for part in (found if isinstance(found, list) else [found]) if isinstance(part, dict)]
 
 
 def entries(lines: bytes) -> Iterator[Entry]:
-    """Read entries; half a one, of a process that was killed, is none."""
-    for line in lines.split(b"\n")[:-1]:
+    """Read entries; half a one, of a process that was killed or had no room, is none."""
+    for line in filter(None, lines.split(b"\n")):
         parts = line.decode("utf-8", "replace").split(" ", 2)
-        if len(parts) == 3 and parts[1].startswith("fitbook.") and parts[2][:1] + parts[2][-1:] == "{}":
+        if len(parts) == 3 and parts[1].startswith("fitbook.") and objects(parts[2]):
             yield Entry(*parts)
 
 
 def left_behind(path: str) -> list[Entry]:
-    """Read the journal of whoever has died; nothing if there is none."""
+    """Read the journal of whoever may have died; nothing if there is none.
+
+    Raises
+    ------
+    OSError
+        There is one that can't be read.
+    """
     try:
         with open(path, "rb") as file:
-            return list(entries(file.read() + b"\n"))
-    except OSError:
+            return list(entries(file.read()))
+    except FileNotFoundError:
         return []
 
 
@@ -126,26 +93,37 @@ class Journal:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._handle: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        self._rest = b""
+        self._removed = False
+        self._make()
+
+    def _make(self) -> None:
+        self._offset = 0
+        os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666))
 
     def read(self) -> list[Entry]:
-        """Give what has been appended since the last time."""
-        if self._handle is None:
+        """Give what has been appended since the last time.
+
+        Raises
+        ------
+        OSError
+            It can't be read now.
+        """
+        if self._removed:
             return []
-        parts = [self._rest]
-        while part := os.read(self._handle, 1 << 20):
-            parts.append(part)
-        lines = b"".join(parts)
+        try:
+            with open(self.path, "rb") as file:
+                file.seek(self._offset)
+                lines = file.read()
+        except FileNotFoundError:  # somebody has taken its run for dead, long ago
+            self._make()
+            return []
         end = lines.rfind(b"\n") + 1
-        self._rest = lines[end:]
+        self._offset += end
         return list(entries(lines[:end]))
 
     def remove(self) -> None:
         """Remove it: all is where it belongs."""
-        forget(self.path)
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
+        if not self._removed:
+            self._removed = True
             with contextlib.suppress(OSError):
                 os.unlink(self.path)

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fitbook import _journal
-from fitbook._journal import Entry, Journal, append, left_behind, path_of
+from fitbook._journal import Entry, Journal, append, left_behind, objects, path_of
 
 NOTE = Entry("a" * 32, "fitbook.split.0.1", '{"test": 0.5}')
 
@@ -44,7 +43,9 @@ def test_half_an_entry_is_none_until_it_is_whole(path: str) -> None:
     journal.remove()
 
 
-@pytest.mark.parametrize("line", [b"", b"x", b"a b", b"a other.key {}", b"a fitbook.x {", b"\xff\xfe fitbook.x"])
+@pytest.mark.parametrize(
+    "line", [b"", b"x", b"a b", b"a other.key {}", b"a fitbook.x {", b'a fitbook.x {"b":{}', b"\xff\xfe fitbook.x"]
+)
 def test_what_is_no_entry_is_passed_over(path: str, line: bytes) -> None:
     journal = Journal(path)
     Path(path).write_bytes(line + b"\n")
@@ -59,47 +60,55 @@ def test_only_who_keeps_the_run_makes_the_file(path: str) -> None:
     assert not os.path.exists(path)
 
 
-def test_half_an_entry_on_a_full_disk_does_not_spoil_the_next(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("length", [1, 10, 60, -len(', "b": 1}\n'), -1])
+def test_half_an_entry_on_a_full_disk_is_none_and_does_not_spoil_the_next(
+    path: str, monkeypatch: pytest.MonkeyPatch, length: int
+) -> None:
     journal = Journal(path)
+    note = NOTE._replace(value='{"test": {"a": 0.5}, "b": 1}')
     write = os.write
-    monkeypatch.setattr(
-        os, "write", lambda handle, line: write(handle, line[:10]) if len(line) > 1 else write(handle, line)
-    )
+    monkeypatch.setattr(os, "write", lambda handle, line: write(handle, line[:length]))
     with pytest.raises(OSError, match="no room"):
-        append(path, NOTE)
+        append(path, note)
     monkeypatch.undo()
+    append(path, NOTE)
+    whole = [note] if length == -1 else []
+    assert journal.read() == left_behind(path) == [*whole, NOTE]
+    journal.remove()
+
+
+def test_no_file_stays_open(path: str) -> None:
+    before = len(os.listdir("/dev/fd"))
+    journal = Journal(path)
+    append(path, NOTE)
+    journal.read()
+    assert len(os.listdir("/dev/fd")) == before
+    journal.remove()
+
+
+def test_a_journal_that_is_there_and_can_t_be_read_is_not_taken_for_none(path: str) -> None:
+    os.mkdir(path)
+    with pytest.raises(IsADirectoryError):
+        left_behind(path)
+
+
+def test_a_journal_that_somebody_has_removed_is_made_again(path: str) -> None:
+    journal = Journal(path)
+    append(path, NOTE)
+    assert journal.read() == [NOTE]
+    os.unlink(path)
+    assert journal.read() == []
     append(path, NOTE)
     assert journal.read() == [NOTE]
     journal.remove()
 
 
-def test_few_files_stay_open(tmp_path: Path) -> None:
-    paths = [str(tmp_path / str(n)) for n in range(20)]
-    for path in paths:
-        Path(path).touch()
-        append(path, NOTE)
-    assert set(_journal._open) <= set(paths)
-    assert len(_journal._open) <= _journal._MAX_OPEN
-    assert all(left_behind(path) == [NOTE] for path in paths)
-    for path in paths:
-        _journal.forget(path)
-    assert not _journal._open
-
-
-def test_a_program_that_closes_everything_loses_nothing_and_finds_nothing_of_ours_in_its_files(
-    path: str, tmp_path: Path
-) -> None:
-    journal = Journal(path)
-    append(path, NOTE)
-    handle = _journal._open[path][0]
-    os.close(handle)
-    mine = os.open(tmp_path / "mine", os.O_WRONLY | os.O_CREAT)
-    assert mine == handle
-    append(path, NOTE)
-    journal.remove()
-    os.write(mine, b"still open")
-    os.close(mine)
-    assert (tmp_path / "mine").read_text() == "still open"
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("{", []), ("1", []), ("", []), ("[" * 100_000, []), ('{"a":1}', [{"a": 1}]), ('[null,1,{"a":1}]', [{"a": 1}])],
+)
+def test_objects_of_a_text(text: str, found: list[object]) -> None:
+    assert objects(text) == found
 
 
 def test_forked_processes_append_to_the_same_file(path: str) -> None:

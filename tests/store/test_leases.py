@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -77,8 +78,40 @@ def test_what_a_dead_run_has_left_in_its_journal_are_tags_of_it(tmp_path: Path, 
         "fitbook.split.0.0": '{"test": 1}',
         "fitbook.split.2.0": '{"a": "ü b"}',
     }
-    assert [path.exists() for path in paths] == [False, True]
+    assert all(path.exists() for path in paths)  # a process that was asleep only may add to its own yet
     assert not any(key.startswith("fitbook.split.") for key in store.get_run(alive).data.tags)
+
+
+def _journal_of(tmp_path: Path, run_id: str, about: str = "f" * 32) -> Path:
+    path = Path(path_of(str(tmp_path / "tracking" / "fitbook.db"), run_id))
+    path.write_text(f'{about} fitbook.split.0.0 {{"test": 1}}\n')
+    return path
+
+
+def test_journals_to_which_nobody_has_added_for_long_are_read_and_removed_when_a_run_dies(
+    tmp_path: Path, store: SqlStore
+) -> None:
+    alive, ended = begin(store, 2, lease_seconds=LONG), begin(store, 3, status="FINISHED")
+    names = {"alive": alive, "ended": ended, "fresh": begin(store, 4, status="FINISHED"), "unknown": "9" * 32}
+    paths = {name: _journal_of(tmp_path, run_id) for name, run_id in names.items()}
+    for name in ("alive", "ended", "unknown"):
+        os.utime(paths[name], (1, 1))
+    store.end_dead_runs()
+    assert all(path.exists() for path in paths.values())
+    dead(store)
+    store.end_dead_runs()
+    assert [name for name, path in paths.items() if path.exists()] == ["alive", "fresh"]
+    assert "fitbook.split.0.0" in store.get_run(ended).data.tags
+    assert "fitbook.split.0.0" not in store.get_run(alive).data.tags
+
+
+def test_a_journal_that_can_t_be_read_stays_and_keeps_no_run_alive(tmp_path: Path, store: SqlStore) -> None:
+    run_id = dead(store)
+    path = Path(path_of(str(tmp_path / "tracking" / "fitbook.db"), run_id))
+    path.mkdir()
+    os.utime(path, (1, 1))
+    assert store.get_run(run_id).info.status == RunStatus.FAILED
+    assert path.exists()
 
 
 # -- who can't write sees the same

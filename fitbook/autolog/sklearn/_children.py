@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 import math
 import threading
 import uuid
@@ -12,14 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fitbook import _validate
-from fitbook._journal import Journal
+from fitbook._journal import Journal, objects
 from fitbook.autolog._config import EVERYTHING
+from fitbook.autolog._guard import told
 from fitbook.autolog._record import RunRecord, points
 from fitbook.autolog._splits import PREFIX, Place, encode, late
 from fitbook.autolog.sklearn._lazy import Lazy
 from fitbook.autolog.sklearn._params import class_name, params
 from fitbook.autolog.sklearn._search import Candidate, candidate_name
 from fitbook.entities import Metric, RunDraft, RunStatus
+from fitbook.errors import StoreUnavailable
 from fitbook.tracking import _context
 from fitbook.tracking._lease import leases
 from fitbook.tracking._run import new_draft, now_ms
@@ -32,6 +33,8 @@ else:
 SPLITS_TAG = "fitbook.splits"
 # Runs that are written in one transaction: others wait for the lock no longer than that takes.
 _AT_ONCE = 200
+
+_TIMES = ("start", "end")  # that each note has
 
 Note = Mapping[str, Any]
 
@@ -95,7 +98,7 @@ class Children:
         """Take a note of a split."""
         with self._lock:
             child = self._by_number.get(number)
-            if child is None or child.times is not None or split in child.notes:
+            if child is None or child.times is not None or split in child.notes or not {*_TIMES} <= note.keys():
                 return
             child.notes[split], child.fresh = note, True
             self.done += 1
@@ -118,10 +121,12 @@ class Children:
                 self._take(entry.key, entry.value)
 
     def _take(self, key: str, value: str) -> int:
-        """Take one note, and give the number of its candidate."""
+        """Take one note, and give the number of its candidate; -1 if it is no note of ours."""
         number, _, split = key.removeprefix(PREFIX).partition(".")
-        if split:
-            self.add(int(number), int(split), json.loads(value))
+        if not f"{number}{split}".isdecimal():
+            return -1
+        for note in objects(value) if split else ():
+            self.add(int(number), int(split), note)
         return int(number)
 
     def move(self, final: str | None = None) -> None:
@@ -149,7 +154,7 @@ class Children:
         """Write what the finished search tells of its candidates; none but these is left."""
         with self._writing:
             if self.place[1]:
-                self.read(last=True)
+                self._read_last()
                 self._tell_missing(candidates)
             named = {candidate.index: candidate for candidate in candidates}
             for some in _chunks(candidates):
@@ -163,6 +168,14 @@ class Children:
                 self._write(drafts)
             self.forget_notes()
 
+    def _read_last(self) -> None:
+        try:
+            self.read(last=True)
+        except StoreUnavailable:  # nothing else can be written now, either
+            raise
+        except Exception as error:  # what the search itself tells of its candidates does not depend on it
+            self.record.dropped.append(f"reading what was noted of splits: {told(error)}"[:500])
+
     def _tell_missing(self, candidates: Sequence[Candidate]) -> None:
         found = [self._by_number.get(candidate.index) for candidate in candidates]
         missing = sum(child.n_splits - len(child.notes) for child in found if child is not None and child.times is None)
@@ -171,9 +184,12 @@ class Children:
 
     def forget_notes(self) -> None:
         """Remove what has been noted: the candidates' runs have it."""
-        self._forget(list(self._in_store))
         if self.journal is not None:
             self.journal.remove()
+            # Who has taken the run for dead has made tags of the journal.
+            tags = self._store.get_run(self.record.run.run_id).data.tags
+            self._in_store |= dict.fromkeys((key for key in tags if key.startswith(PREFIX)), -1)
+        self._forget(list(self._in_store))
 
     def _write(self, drafts: Sequence[tuple[Child, RunDraft]]) -> None:
         for child, _ in drafts:

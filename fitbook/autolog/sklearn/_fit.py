@@ -107,7 +107,8 @@ class FitRecord(RunRecord):
         live = self._live
         try:
             if live is not None:
-                live.close()
+                with self.quietly("following a search"):
+                    live.close()
             self.commit_failure(error, {**self._data_tags(), **(live.tags if live else {})}, self._datasets())
             if live is not None:
                 with self.quietly("recording the candidates of a search"):

@@ -195,7 +195,7 @@ class LiveSearch:
                 children.read()
                 if move and self.record.saved:
                     children.move()
-        except StoreUnavailable as error:
+        except (StoreUnavailable, OSError) as error:
             logger.debug("the splits of a search are moved to their runs later: %s", error)
         self._progress.show(children.done, self._total, children.best)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 import threading
@@ -45,10 +46,11 @@ class Progress:
         line.refresh()
 
     def close(self) -> None:
-        """Remove the line."""
-        if self._line is not None:
-            self._line.close()
-            self._line = None
+        """Remove the line; a terminal that is gone has none."""
+        line, self._line = self._line, None
+        if line is not None:
+            with contextlib.suppress(OSError, ValueError):
+                line.close()
 
 
 def _place() -> str | None:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from fitbook._journal import left_behind, path_of
+from fitbook._journal import left_behind, objects, path_of
 from fitbook.autolog._guard import package_of, say
 from fitbook.autolog._portable import function_or_nothing
 from fitbook.autolog._record import RunRecord
@@ -167,13 +167,19 @@ def _notes_of(backend: Backend, search: Run) -> Iterator[Note]:
     """The notes of a search's splits, wherever they have come to."""
     run_id = search.info.run_id
     if backend.file is not None:
-        yield from (json.loads(entry.value) for entry in left_behind(path_of(str(backend.file), run_id)))
-    yield from (json.loads(value) for key, value in search.data.tags.items() if key.startswith(PREFIX))
+        try:
+            left = left_behind(path_of(str(backend.file), run_id))
+        except OSError as error:
+            left = []
+            say(f"the splits that an earlier search has left can't be read, and are fitted again: {error}")
+        yield from (note for entry in left for note in objects(entry.value))
+    for key, value in search.data.tags.items():
+        yield from objects(value) if key.startswith(PREFIX) else ()
     children, token = f"tags.`mlflow.parentRunId` = '{run_id}'", None
     while token != "":
         found = backend.store.search_runs([search.info.experiment_id], children, ViewType.ALL, 1000, page_token=token)
         for child in found:
-            yield from filter(None, json.loads(child.data.tags.get(SPLITS_TAG, "[]")))
+            yield from objects(child.data.tags.get(SPLITS_TAG, "[]"))
         token = found.token or ""
 
 

@@ -7,8 +7,10 @@ that was ended because its lease had run out, so that its process can revive it.
 from __future__ import annotations
 
 import contextlib
+import glob
 import math
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +19,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from fitbook._journal import left_behind, path_of
+from fitbook._journal import Entry, left_behind, path_of
 from fitbook._log import logger
 from fitbook.entities import RunStatus
 from fitbook.errors import InvalidValue, StoreUnavailable
@@ -32,6 +34,7 @@ GIVEN_UP = 0
 
 # How long a reader waits for the lock with which it ends dead runs; without it, it only shows them as ended.
 _PATIENCE = 0.2
+_KEPT = 24 * 3600.0  # seconds that a journal stays to which nobody adds
 _LONGEST = 1e10  # seconds, three centuries
 
 _r = t.runs.c
@@ -91,17 +94,51 @@ class SqlLeases(SqlPart):
             for some in chunks(numbers):
                 rows = connection.execute(sa.select(_r.id, _r.run_id).where(_r.id.in_(some)))
                 ids.update((row[0], row[1]) for row in rows)
-            journals = self._read_journals(connection, ids)
-        for journal in journals:
+            self._read_journals(connection, ids)
+            old = self._old_journals(connection) if ids else []
+        for journal in old:
             with contextlib.suppress(OSError):
                 os.unlink(journal)
         return list(ids.values())
 
-    def _read_journals(self, connection: Connection, dead: Mapping[int, str]) -> list[str]:
-        """Turn what dead runs have left in their journals into tags of theirs, unless it is about runs that have ended."""
+    def _old_journals(self, connection: Connection) -> list[str]:
+        """Read the journals to which nobody has added for long, and of whose runs none is alive; they can be removed.
+
+        Others stay: their runs' processes may have been asleep only, and go on.
+        """
         file = self.database.file
-        found = {} if file is None else {number: path_of(str(file), run_id) for number, run_id in dead.items()}
-        left = {number: left_behind(path) for number, path in found.items() if os.path.exists(path)}
+        if file is None:
+            return []
+        prefix = path_of(str(file), "")
+        found = {}
+        for path in glob.glob(f"{glob.escape(prefix)}*"):
+            with contextlib.suppress(OSError):
+                if os.stat(path).st_mtime < time.time() - _KEPT:
+                    found[path.removeprefix(prefix)] = path
+        for some in chunks(list(found)):
+            for row in connection.execute(sa.select(_r.id, _r.run_id, _r.status).where(_r.run_id.in_(some))).all():
+                if row.status == RunStatus.RUNNING or self._read_journals(connection, {row.id: row.run_id}):
+                    del found[row.run_id]
+        return list(found.values())
+
+    def _read_journals(self, connection: Connection, dead: Mapping[int, str]) -> list[str]:
+        """Turn what dead runs have left in their journals into tags of theirs, unless it is about runs that have ended.
+
+        Returns
+        -------
+        list of str
+            The journals that can't be read now.
+        """
+        file = self.database.file
+        left: dict[int, list[Entry]] = {}
+        unread: list[str] = []
+        for number, run_id in {} if file is None else dead.items():
+            path = path_of(str(file), run_id)
+            try:
+                left[number] = left_behind(path)
+            except OSError as error:
+                logger.debug("a journal can't be read now, and stays as it is: %s", error)
+                unread.append(path)
         for number, entries in left.items():
             ended: set[str] = set()
             for some in chunks(list({entry.about for entry in entries})):
@@ -111,7 +148,7 @@ class SqlLeases(SqlPart):
             rows = [{"run": number, "key": key, "value": value} for key, value in tags.items()]
             for part in chunks(rows):
                 connection.execute(self.database.upsert(t.tags), part)
-        return [found[number] for number in left]
+        return unread
 
     @contextlib.contextmanager
     def _read_runs(self) -> Iterator[tuple[Connection, Mapping[int, Ended]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import sqlite3
 import threading
 import warnings
 from collections.abc import Callable
@@ -31,6 +32,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 import fitbook
+from fitbook._journal import Journal
+from fitbook.autolog._guard import swallowed
 from fitbook.autolog.sklearn import _fit, _live
 from fitbook.autolog.sklearn._live import LiveSearch
 from fitbook.entities import Run
@@ -250,6 +253,69 @@ def test_an_interrupted_search_keeps_what_was_finished(data: Any, on: None, runs
     children = _children(runs)
     assert [child.info.status for child in children] == ["FINISHED", "KILLED"]
     assert [[bool(note) for note in _splits(child)] for child in children] == [[True] * 3, [True, True, False]]
+
+
+def test_a_search_that_was_taken_for_dead_goes_on_and_leaves_nothing(
+    data: Any, on: None, runs: Any, followed: Any, tmp_path: Path
+) -> None:
+    seen: list[tuple[str, list[bool]]] = []
+
+    def look() -> None:
+        if len(seen) < 2 and followed and followed[0].children.done == 0 and list(_noted(tmp_path)):
+            run = followed[0].record.run
+            [file] = tmp_path.rglob("fitbook.db")
+            with sqlite3.connect(file) as connection:
+                connection.execute("UPDATE runs SET lease_until = 1 WHERE status = 'RUNNING'")
+            connection.close()
+            store = followed[0].record.backend.store
+            found = store.get_run(run.run_id)
+            notes = [key for key in found.data.tags if key.startswith("fitbook.split.0.")]
+            seen.append((found.info.status, [path.exists() for path in _journals(tmp_path)] + [bool(notes)]))
+            store.renew_leases([run.run_id], 60)
+
+    Looking.look = staticmethod(look)
+    GridSearchCV(Looking(), {"C": [0.1, 1]}, cv=3).fit(*data)
+    assert seen == [("FAILED", [True, True])] * 2
+    assert all(None not in _splits(child) for child in _children(runs))
+    assert not any(key.startswith("fitbook.split.") for run in runs() for key in run.data.tags)
+    assert not _journals(tmp_path)
+
+
+def _noted(folder: Path) -> list[str]:
+    return [line for path in _journals(folder) for line in path.read_text().split("\n") if '"test"' in line]
+
+
+def test_what_the_search_tells_is_kept_even_if_notes_can_t_be_read(
+    data: Any, on: None, runs: Any, followed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(_: Journal) -> list[Any]:
+        raise OSError("no more files")
+
+    monkeypatch.setattr(Journal, "read", unreadable)
+    GridSearchCV(LogisticRegression(), GRID, cv=2).fit(*data)
+    assert len(_children(runs)) == 4
+    [parent] = [run for run in runs() if "fitbook.dropped" in run.data.tags]
+    assert "no more files" in parent.data.tags["fitbook.dropped"]
+
+
+def test_a_line_that_can_t_be_removed_does_not_keep_a_failure_from_being_recorded(
+    data: Any, on: None, runs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: Any) -> None:
+        raise BrokenPipeError("the terminal is gone")
+
+    def look() -> None:
+        raise LookupError("the user's")
+
+    monkeypatch.setattr(_live.Progress, "close", broken)
+    Looking.look = staticmethod(look)
+    with pytest.raises(LookupError, match="the user's"):
+        GridSearchCV(Looking(), GRID, cv=2, error_score="raise").fit(*data)
+    [parent] = [run for run in runs() if "mlflow.parentRunId" not in run.data.tags]
+    assert parent.info.status == "FAILED"
+    assert "the user's" in parent.data.tags["fitbook.error"]
+    assert any("terminal" in str(error) for _, error in swallowed)
+    swallowed.clear()
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])

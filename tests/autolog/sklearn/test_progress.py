@@ -106,3 +106,14 @@ def test_without_a_terminal_there_is_none(wanted: bool | None, capsys: pytest.Ca
 def test_without_standard_error_there_is_none(stream: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", stream)
     assert Progress(True, 0).seconds is None
+
+
+def test_a_line_in_a_terminal_that_is_gone_is_closed_without_an_error() -> None:
+    class Gone:
+        def close(self) -> None:
+            raise BrokenPipeError("the terminal is gone")
+
+    progress = Progress(wanted=True, verbose=0)
+    progress._line = Gone()
+    progress.close()
+    assert progress._line is None

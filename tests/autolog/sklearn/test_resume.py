@@ -200,6 +200,28 @@ def test_what_a_killed_search_has_left_is_taken(
     assert len(fits) == 1
 
 
+def test_a_broken_note_costs_no_more_than_itself(data: Any, on: None, resuming: Any, fits: Any, runs: Any) -> None:
+    _search().fit(*data)
+    parent, child, *_ = runs()
+    client = fitbook.tracking.MlflowClient()
+    for text in ("{", "1", "[1]"):
+        client.set_tag(parent.info.run_id, f"fitbook.split.0.{len(text)}", text)
+    client.set_tag(child.info.run_id, "fitbook.splits", "[")
+    del fits[:]
+    resuming()
+    _search().fit(*data)
+    assert len(fits) == 3 + 1
+
+
+def test_notes_that_can_t_be_read_are_told_of(data: Any, on: None, resuming: Any, runs: Any, tmp_path: Path) -> None:
+    _search().fit(*data)
+    [file] = tmp_path.rglob("fitbook.db")
+    Path(f"{file}-notes-{runs()[0].info.run_id}").mkdir()
+    resuming()
+    with pytest.warns(FitbookWarning, match="can't be read, and are fitted again"):
+        _search().fit(*data)
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
