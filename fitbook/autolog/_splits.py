@@ -25,6 +25,8 @@ from fitbook.errors import FitbookError
 
 PREFIX = "fitbook.split."
 _MAX_ERROR = 2000
+# Notes that are written with one that comes later: all of them each time would be more and more.
+_AT_ONCE = 100
 
 Place = tuple[bool, str]  # whether it is a journal, and its path, or else the tracking URI
 
@@ -155,7 +157,8 @@ encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), check_circul
 def put(place: Place, run_id: str, entry: Entry) -> None:
     """Write what is to be known of a run in the search of ``run_id``; with the next one, if that can't be done now."""
     is_file, where = place
-    entries = [*late(place, run_id), entry]
+    waiting = [*late(place, run_id), entry]
+    entries, waiting = waiting[-_AT_ONCE:], waiting[:-_AT_ONCE]
     try:
         if is_file:
             for each in entries:
@@ -166,7 +169,9 @@ def put(place: Place, run_id: str, entry: Entry) -> None:
             _put_in_store(where, run_id, {each.key: each.value for each in entries}, wait)
     except (FitbookError, OSError) as error:
         logger.debug("a split of a search is noted later: %s", error)
-        _late.setdefault((where, run_id), []).extend(entries)
+        waiting += entries
+    if waiting:
+        _late.setdefault((where, run_id), []).extend(waiting)
 
 
 def late(place: Place, run_id: str) -> list[Entry]:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import fitbook
-from fitbook._journal import Entry, Journal, path_of
+from fitbook._journal import Entry, Journal, append, path_of
 from fitbook.autolog import _splits
 from fitbook.autolog._splits import Split, encode, outcome, put
 from fitbook.entities import RunDraft
@@ -88,6 +88,20 @@ def test_what_can_t_be_written_now_goes_with_the_next(journal: Journal) -> None:
     assert journal.read() == []
     put(place, RUN, entry(2))
     assert journal.read() == [entry(0), entry(1), entry(2)]
+
+
+def test_of_what_waits_a_part_goes_with_each_next_one(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_splits, "_AT_ONCE", 2)
+    place, away, tried = (True, journal.path), f"{journal.path}-away", list[Entry]()
+    os.rename(journal.path, away)
+    monkeypatch.setattr(_splits, "append", lambda path, each: (tried.append(each), append(path, each)))
+    for number in range(5):
+        put(place, RUN, entry(number))
+    assert len(tried) == 5
+    os.rename(away, journal.path)
+    for number in range(5, 10):
+        put(place, RUN, entry(number))
+    assert sorted(journal.read()) == [entry(number) for number in range(10)]
 
 
 def test_where_the_store_is_no_file_notes_are_tags(tmp_path: Path) -> None:
