@@ -38,7 +38,7 @@ def gone(alpha):
 if __name__ == "__main__":
     with fitbook.start_run() as run:
         Ridge(alpha=0).fit([[0], [1], [2]], [0, 1, 2])
-        for place, (method, ways) in enumerate({"fork": "abc", "spawn": "ab", "forkserver": "c"}.items(), 1):
+        for place, (method, ways) in enumerate({"fork": "abc", "spawn": "b", "forkserver": "c"}.items(), 1):
             context = multiprocessing.get_context(method)
             if "a" in ways:
                 process = context.Process(target=fit, args=(100 * place,))
@@ -69,7 +69,7 @@ def test_each_fit_in_a_process_of_multiprocessing_s_is_one_complete_run(
     fitbook.set_tracking_uri(tmp_path / "fitbook-runs")
     found = {float(run.data.params["alpha"]): run for run in runs()}
     forked = {100, 101, 102, 103, 199}
-    assert set(found) == {0, *forked, 200, 201, 202, 303}
+    assert set(found) == {0, *forked, 201, 202, 303}
     assert len(runs()) == len(found)
     assert found[0].info.run_id == mine
     for alpha, run in found.items():
@@ -99,7 +99,7 @@ except Exception as error:
 def test_the_run_of_a_worker_that_was_killed_fails_when_its_lease_ends(
     script: Callable[..., Any], tmp_path: Any, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = script("import os\nos.environ['FITBOOK_RUN_LEASE'] = '2'\n" + DIES)
+    done = script("import os\nos.environ['FITBOOK_RUN_LEASE'] = '1'\n" + DIES)
     assert (done.stdout, done.stderr) == ("TerminatedWorkerError\n", "")
     fitbook.set_tracking_uri(tmp_path / "fitbook-runs")
     deadline = time.monotonic() + 60
