@@ -54,6 +54,11 @@ class Writer:
             if not self._alive():
                 self._start()
 
+    @property
+    def thread_id(self) -> int | None:
+        """The thread that does the jobs, if it runs."""
+        return None if self._thread is None else self._thread.ident
+
     def fit_begins(self) -> None:
         """Note that a fit is going on, until `fit_ends`."""
         with self._changed:

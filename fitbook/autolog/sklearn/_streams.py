@@ -13,6 +13,7 @@ import contextlib
 import functools
 import math
 import os
+import sys
 import threading
 import time
 import weakref
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from fitbook.autolog._config import Config
 from fitbook.autolog._guard import RECORDED, inside, package_of, quietly, suppressed
+from fitbook.autolog._integration import sent
 from fitbook.autolog._session import Hook, in_worker, task_ends
 from fitbook.autolog.sklearn import _describe, _links
 from fitbook.autolog.sklearn._call import FitCall, fit_call
@@ -330,6 +332,7 @@ class Undertaker:
         self._dead: deque[Stream] = deque()
         self._called: SimpleQueue[None] = SimpleQueue()  # the one queue that may be put to while it is put to
         self._burying = threading.RLock()
+        self._by: int | None = None  # the thread that has it
         self._thread: threading.Thread | None = None
 
     def be_ready(self) -> None:
@@ -346,19 +349,43 @@ class Undertaker:
             stream.lose()
         self._dead.append(stream)
         self._called.put(None)
-        if in_worker():
-            # A worker of multiprocessing's may be ended as soon as its function has returned.
+        if self._may_wait():
             stream.closed.wait(_WORKER_SECONDS)
+
+    def _may_wait(self) -> bool:
+        """Whether this is a Pool's worker, which may be ended as soon as its function has returned.
+
+        Only for the function's own variables: garbage found by what the stream's end needs can't wait for that, and
+        after a fit or a task of ours `finish_in_worker` waits.
+        """
+        process = sys.modules.get("multiprocessing.process")
+        if process is None or process.parent_process() is None or not process.current_process().daemon:
+            return False
+        busy = (self._by, writer.thread_id)
+        return not inside.get() and sent.get() is None and threading.get_ident() not in busy
 
     def bury(self) -> None:
         """End what is gone by now; who comes while that is being done waits."""
         with self._burying:
-            while self._dead:
-                stream = self._dead.popleft()
-                stream.close()
-                if in_worker():
-                    writer.flush()
-                stream.closed.set()
+            before, self._by = self._by, threading.get_ident()
+            try:
+                while self._dead:
+                    stream = self._dead.popleft()
+                    stream.close()
+                    if in_worker():
+                        writer.flush()
+                    stream.closed.set()
+            finally:
+                self._by = before
+
+    def pause(self) -> None:
+        """Wait before a fork until nothing is being buried: locks held for that, of imports say, would stay locked."""
+        self._burying.acquire(timeout=_WORKER_SECONDS)
+
+    def go_on(self) -> None:
+        """The fork is done."""
+        with contextlib.suppress(RuntimeError):  # it had waited in vain
+            self._burying.release()
 
     def _loop(self, called: SimpleQueue[None]) -> None:
         while True:
@@ -398,4 +425,4 @@ _undertaker = Undertaker()
 writer.feeds.append(_feed)
 task_ends.append(_task_ends)
 _active.taken_off.append(_run_ends)
-os.register_at_fork(after_in_child=_undertaker.start_over)
+os.register_at_fork(before=_undertaker.pause, after_in_parent=_undertaker.go_on, after_in_child=_undertaker.start_over)

@@ -361,6 +361,82 @@ def test_a_stream_that_is_ended_during_a_call_ends_after_it(data: Any, runs: Run
     assert (run.info.status, run.data.metrics["stream_calls"]) == ("FINISHED", 2)
 
 
+_COLLECTS = """
+import gc, multiprocessing, threading
+import fitbook
+import numpy as np
+from fitbook.autolog.sklearn import _streams
+from fitbook.tracking._writer import writer
+from sklearn.naive_bayes import GaussianNB
+
+X, y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
+
+def garbage():
+    model = GaussianNB().partial_fit(X, y, classes=[0, 1])
+    model.itself = [model]
+
+def work():
+    _streams._WORKER_SECONDS = 1e6
+    gc.disable()
+    close = _streams.Stream.close
+
+    def collecting(self):
+        gc.collect()
+        close(self)
+
+    _streams.Stream.close = collecting
+    garbage()
+    writer.soon(gc.collect)  # on the writer's thread
+    writer.flush()
+    garbage()
+    GaussianNB().partial_fit(X, y, classes=[0, 1])  # on the undertaker's
+    garbage()
+    model = GaussianNB().partial_fit(X, y, classes=[0, 1])
+    _streams.end_all()  # on this one, while it ends streams
+
+if __name__ == "__main__":
+    fitbook.autolog(log_plots=False)
+    process = multiprocessing.get_context("fork").Process(target=work, daemon=True)
+    process.start()
+    process.join(20)
+    print(process.exitcode)
+"""
+
+
+def test_garbage_found_while_streams_end_does_not_wait_for_that(
+    script: Callable[..., subprocess.CompletedProcess[str]], runs: Runs
+) -> None:
+    done = script(_COLLECTS)
+    assert (done.stdout, done.stderr) == ("0\n", "")
+    assert [run.info.status for run in runs()] == ["FINISHED"] * 5
+
+
+def test_a_fork_waits_for_the_stream_that_is_being_ended(data: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    began, go_on, order = threading.Event(), threading.Event(), list[str]()
+    close = _streams.Stream.close
+
+    def slow(self: Any) -> None:
+        began.set()
+        assert go_on.wait(20)
+        close(self)
+        order.append("ended")
+
+    def fork() -> None:
+        _streams._undertaker.pause()
+        order.append("forked")
+        _streams._undertaker.go_on()
+
+    monkeypatch.setattr(_streams.Stream, "close", slow)
+    monkeypatch.setattr(_streams, "_WORKER_SECONDS", 60.0)
+    stream(GaussianNB(), data)
+    assert began.wait(20)
+    forking = threading.Thread(target=fork)
+    forking.start()
+    go_on.set()
+    forking.join()
+    assert order == ["ended", "forked"]
+
+
 _PROGRAM = """
 import multiprocessing, os, sys
 import fitbook
