@@ -42,6 +42,8 @@ from fitbook.tracking._backend import patience
 # are so short that it does not keep up, the rest is written at the end.
 _PAUSE = 2.0
 _SHARE = 0.005
+# How long the thread is waited for: who forks may hold a lock that it needs, such as an import's.
+_JOIN_SECONDS = 5.0
 # What is noted of a long parameter: its run has all of it.
 _MAX_NOTED = 200
 
@@ -153,7 +155,7 @@ class LiveSearch:
         thread, self._thread = self._thread, None
         self._stop.set()
         if thread is not None and thread.is_alive():
-            thread.join()
+            thread.join(_JOIN_SECONDS)
         _followed.discard(self)
 
     def close(self) -> None:
@@ -206,8 +208,8 @@ _paused: list[LiveSearch] = []
 
 def _before_fork() -> None:
     # Python warns of forks with threads, and a lock that one holds would be held for ever in the child.
-    _paused[:] = list(_followed)
-    for live in _paused:
+    _paused.extend(_followed)  # besides those of a fork that another thread is at
+    for live in list(_paused):
         live.pause()
 
 

@@ -363,6 +363,19 @@ def test_the_thread_is_not_there_during_a_fork_and_goes_on(data: Any, on: None, 
     assert names() == []
 
 
+def test_the_thread_goes_on_after_forks_at_the_same_time(data: Any, on: None, runs: Any, followed: Any) -> None:
+    alive: list[bool] = []
+
+    def look() -> None:
+        for hook in (_live._before_fork, _live._before_fork, _live._after_fork, _live._after_fork):
+            hook()
+        alive.append(followed[0]._thread is not None and followed[0]._thread.is_alive())
+
+    Looking.look = staticmethod(look)
+    GridSearchCV(Looking(), {"C": [1]}, cv=2, refit=False).fit(*data)
+    assert alive == [True] * 2
+
+
 def test_many_candidates_are_completed_after_the_fit(data: Any, on: None, runs: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(_fit, "_MANY", 1)
     search = GridSearchCV(LogisticRegression(), GRID, cv=2).fit(*data)
