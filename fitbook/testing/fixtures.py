@@ -40,12 +40,14 @@ def swallowed_fails(request: pytest.FixtureRequest) -> Iterator[None]:
     """
     collector = Collector()
     _guard.swallowed.clear()
+    _guard.keeps_swallowed = True
     logger.addHandler(collector)
     try:
         yield
         writer.flush()
     finally:
         logger.removeHandler(collector)
+        _guard.keeps_swallowed = False
     errors = [error for _, error in _guard.swallowed]
     errors += [error for error in collector.errors if error not in errors]
     _guard.swallowed.clear()

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import warnings
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -169,3 +171,20 @@ def test_suppressed_survives_filters_being_reset_meanwhile() -> None:
 )
 def test_libraries_are_told_from_the_user_s_program(name: str | None, ours: bool) -> None:
     assert _guard.is_library(name) is ours
+
+
+def test_what_was_swallowed_keeps_nothing_of_the_user_s_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Data:
+        pass
+
+    def calls() -> weakref.ref[Data]:
+        data = Data()
+        with quietly("counting sheep"):
+            raise ValueError("one is missing")
+        return weakref.ref(data)
+
+    monkeypatch.setattr(_guard, "keeps_swallowed", False)
+    with pytest.warns(FitbookWarning):
+        reference = calls()
+    gc.collect()
+    assert reference() is None
