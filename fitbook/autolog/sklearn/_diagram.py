@@ -86,7 +86,15 @@ def _drawn(hollow: Any) -> str:
 
 
 # What drawing would call of a class of the user's.
-_OWN_LOOKS = ("__getattr__", "__getattribute__", "__repr__", "__str__", "_repr_html_", "_sk_visual_block_", "get_params")
+_OWN_LOOKS = (
+    "__getattr__",
+    "__getattribute__",
+    "__repr__",
+    "__str__",
+    "_repr_html_",
+    "_sk_visual_block_",
+    "get_params",
+)
 
 
 def _asks_strangers(value: Any, seen: set[int]) -> bool:
