@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -75,7 +76,11 @@ def script(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         return subprocess.run(
             [sys.executable, *options, "program.py"],
             cwd=tmp_path,
-            env={"PYTHONPATH": str(Path(fitbook.__file__).parents[1]), "PATH": "", "OMP_NUM_THREADS": "1"},
+            env={
+                "PYTHONPATH": str(Path(fitbook.__file__).parents[1]),
+                "PATH": os.environ["PATH"],
+                "OMP_NUM_THREADS": "1",
+            },
             capture_output=True,
             text=True,
             timeout=120,

@@ -53,7 +53,12 @@ def _in_terminal(tmp_path: Path, arguments: tuple[Any, ...]) -> tuple[str, str]:
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, repr(arguments)],
         cwd=tmp_path,
-        env={"PYTHONPATH": str(Path(fitbook.__file__).parents[1]), "PATH": "", "OMP_NUM_THREADS": "1", "COLUMNS": "80"},
+        env={
+            "PYTHONPATH": str(Path(fitbook.__file__).parents[1]),
+            "PATH": os.environ["PATH"],
+            "OMP_NUM_THREADS": "1",
+            "COLUMNS": "80",
+        },
         stdout=subprocess.PIPE,
         stderr=theirs,
         text=True,
