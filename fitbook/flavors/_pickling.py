@@ -10,6 +10,8 @@ from fitbook.errors import InvalidValue, ModelError
 
 FORMATS = ("pickle", "cloudpickle")
 _DEPTH = 6
+# Pickle ends a frame after 64 KB, and with what goes into it last.
+_LONGEST_FRAME = 192 * 1024
 
 
 def dumps(model: object, serialization_format: str | None = None) -> tuple[bytes, str]:
@@ -39,9 +41,10 @@ def dumps(model: object, serialization_format: str | None = None) -> tuple[bytes
         raise InvalidValue(f"The serialization_format {serialization_format!r} is unknown; use one of {FORMATS}.")
     if serialization_format != "cloudpickle":
         try:
-            data = pickle.dumps(model, protocol=5)
-            if serialization_format == "pickle" or not _names_main(data):
-                return data, "pickle"
+            sink = _Sink()
+            pickle.dump(model, sink, protocol=5)
+            if serialization_format == "pickle" or not sink.names_main:
+                return sink.getvalue(), "pickle"
         except Exception as error:
             if serialization_format == "pickle":
                 raise _unpicklable(model, error, "Leave out serialization_format to let cloudpickle try.") from error
@@ -52,9 +55,19 @@ def dumps(model: object, serialization_format: str | None = None) -> tuple[bytes
         raise _unpicklable(model, error, hint) from error
 
 
-def _names_main(data: bytes) -> bool:
-    # Plain pickle writes a script's own classes by name only, and another process has another __main__.
-    return b"\x8c\x08__main__\x94" in data
+class _Sink(io.BytesIO):
+    """Takes a pickle, and looks for names of ``__main__`` in it.
+
+    Plain pickle writes a script's own classes by name only, and another process has another ``__main__``. Names come in
+    frames; what is longer than one is an array's contents, and searching these would take as long as copying them.
+    """
+
+    names_main = False
+
+    def write(self, part: Any) -> int:
+        if len(part) < _LONGEST_FRAME and b"\x8c\x08__main__\x94" in part:
+            self.names_main = True
+        return super().write(part)
 
 
 def _cloudpickle(value: object) -> bytes:

@@ -131,7 +131,8 @@ class Writer:
         self._ends = None
 
     def _put(self, queue: deque[tuple[Job, int]], job: Job, size: int) -> None:
-        while self._unfinished and (self._bytes + size > self._limit or self._unfinished >= MAX_JOBS):
+        # Who brings no bytes does not wait for those of others: a model that is larger than the limit would be written here.
+        while self._unfinished and ((size and self._bytes + size > self._limit) or self._unfinished >= MAX_JOBS):
             if not self._step(wait=False):
                 break
         with self._changed:

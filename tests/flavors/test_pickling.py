@@ -3,6 +3,7 @@ import subprocess
 import sys
 import threading
 
+import numpy as np
 import pytest
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -33,10 +34,16 @@ def test_what_a_script_defines_is_written_by_value():
         "import sys; from sklearn.base import BaseEstimator\n"
         "class Mine(BaseEstimator):\n    def predict(self, X): return [7]\n"
         "from fitbook.flavors._pickling import dumps\n"
-        "data, used = dumps(Mine()); assert used == 'cloudpickle', used; sys.stdout.buffer.write(data)"
+        "model = [b'0' * size for size in (65_535, 65_536, 1_000_000)] + [Mine(), 'x' * 65_535]\n"
+        "data, used = dumps(model); assert used == 'cloudpickle', used; sys.stdout.buffer.write(data)"
     )
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
-    assert pickle.loads(out.stdout).predict(None) == [7]
+    assert pickle.loads(out.stdout)[3].predict(None) == [7]
+
+
+def test_arrays_are_written_as_plain_pickle_writes_them():
+    arrays = [np.arange(n * 1.0) for n in (10, 8_191, 8_192, 200_000)]
+    assert dumps(arrays)[0] == pickle.dumps(arrays, protocol=5)
 
 
 def test_the_format_can_be_asked_for():

@@ -183,6 +183,16 @@ def test_bytes_are_bounded(writer: Writer, held: threading.Event) -> None:
     assert writer._bytes == 0
 
 
+def test_who_brings_no_bytes_does_not_wait_for_those_of_others(writer: Writer, held: threading.Event) -> None:
+    writer._limit = 100
+    writer.soon(lambda: None, 1000)
+    thread = _quietly(lambda: writer.soon(lambda: None))
+    thread.join(20)
+    assert not thread.is_alive()
+    held.set()
+    assert writer.flush(20)
+
+
 def test_a_job_larger_than_the_limit_is_done_too(writer: Writer) -> None:
     writer._limit = 100
     done: list[int] = []
