@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copyreg
 import errno
 import functools
 import re
@@ -156,9 +157,16 @@ def suppressed() -> Iterator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(ValueError):
-            filters.remove(_OWN_WARNINGS)
+        _forget_own(filters)
+        if warnings.filters is not filters:
+            # Threads that have entered `catch_warnings` meanwhile have copies, of which one may be left in the end.
+            _forget_own(warnings.filters)  # type: ignore[arg-type]
         inside.reset(token)
+
+
+def _forget_own(filters: list[Any]) -> None:
+    with contextlib.suppress(ValueError):
+        filters.remove(_OWN_WARNINGS)
 
 
 class _OnlyInside(type):
@@ -170,6 +178,9 @@ class _OnlyInside(type):
 class _WarnedByUs(Warning, metaclass=_OnlyInside):
     """Every warning category counts as this one, but only where fitbook is at work."""
 
+
+# scikit-learn sends the filters to worker processes, which may not have fitbook: there, it is a category of its own.
+copyreg.pickle(_OnlyInside, lambda _: (type, ("_WarnedByUs", (Warning,), {})))  # type: ignore[arg-type, return-value]
 
 # catch_warnings would also drop the warnings of other threads, and make Python forget which ones were shown already.
 _OWN_WARNINGS = ("ignore", None, _WarnedByUs, None, 0)

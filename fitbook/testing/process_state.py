@@ -32,8 +32,21 @@ def state(*, without: Path) -> State:
     without : Path
         A folder whose files may be open, and in the environment: fitbook's store.
     """
-    texts = {name: probe() for name, probe in _PROBES.items()} | {"descriptors": _open_files(without)}
-    return {name: _short(text) for name, text in texts.items()}
+    return {name: probe() for name, probe in _PROBES.items()} | {"descriptors": _open_files(without)}
+
+
+def changes(before: State, after: State) -> State:
+    """Tell what has changed: lines of lists that have come and gone, and of all else how it is now."""
+    return {
+        name: _short(_change(before.get(name, ""), text)) for name, text in after.items() if before.get(name) != text
+    }
+
+
+def _change(before: str, after: str) -> str:
+    old, new = Counter(before.split("\n")), Counter(after.split("\n"))
+    if old.total() == new.total() == 1:
+        return after
+    return "; ".join([f"+{line}" for line in (new - old).elements()] + [f"-{line}" for line in (old - new).elements()])
 
 
 def _short(text: str) -> str:
@@ -50,7 +63,7 @@ def _open_files(without: Path) -> str:
             continue
         if not target.startswith((str(without), "pipe:")) and not target.endswith(" (deleted)"):
             found.append(_NUMBERS.sub("", os.path.basename(target)))  # where a log is written does not matter
-    return repr(sorted(Counter(found).items()))
+    return "\n".join(["", *sorted(found)])
 
 
 def _threads() -> str:
@@ -61,7 +74,16 @@ def _threads() -> str:
     names = [thread.name for thread in threading.enumerate()]
     ours = [name for name in names if name.startswith("fitbook-")]
     others = [_NUMBERS.sub("", name) for name in names if name not in ours and not _POOLED.match(name)]
-    return repr(sorted(others) + ([] if len(ours) == len(set(ours)) else sorted(ours)))
+    return "\n".join(["", *sorted(others), *([] if len(ours) == len(set(ours)) else sorted(ours))])
+
+
+def _filters() -> str:
+    """The filters, without those that mean nothing but where fitbook is at work.
+
+    Threads that use `warnings.catch_warnings` at once, as in scikit-learn's own, take them along from a background job.
+    """
+    filters = [entry for entry in warnings.filters if "fitbook" not in repr(entry[2])]
+    return _NUMBERS.sub("", "\n".join([warnings.showwarning.__name__, *map(repr, filters)]))
 
 
 def _global_random() -> str:
@@ -99,7 +121,7 @@ def _interpreter() -> str:
 
 
 _PROBES: dict[str, Callable[[], str]] = {
-    "warnings.filters": lambda: _NUMBERS.sub("", repr((warnings.filters, warnings.showwarning.__name__))),
+    "warnings.filters": _filters,
     "global random numbers": _global_random,
     "numpy": _numpy,
     "sklearn.config": _sklearn,

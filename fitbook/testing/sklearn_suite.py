@@ -29,7 +29,7 @@ from fitbook import settings
 from fitbook._log import FitbookWarning, logger
 from fitbook.autolog import _guard, autolog
 from fitbook.testing.fixtures import Collector
-from fitbook.testing.process_state import State, state
+from fitbook.testing.process_state import State, changes, state
 from fitbook.tracking import _active
 from fitbook.tracking._writer import writer
 
@@ -99,10 +99,10 @@ class _Watch:
             if self._is_on:
                 writer.flush()
             seconds = time.process_time() - began
-            if {"descriptors", "threads"} & _changed(before, state(without=self._store)).keys():
+            if {"descriptors", "threads"} & changes(before, state(without=self._store)).keys():
                 gc.collect()  # what goes with the next collection is not left behind
             after = state(without=self._store) | self._ours()
-            self._tests[item.nodeid] = {"cpu": round(seconds, 4), "changed": _changed(before, after)}
+            self._tests[item.nodeid] = {"cpu": round(seconds, 4), "changed": changes(before, after)}
             self._take_swallowed()
             if nextitem is None or nextitem.path != item.path:
                 self._look_for_stacked_hooks()
@@ -165,10 +165,6 @@ class _Watch:
         if database.exists():
             with contextlib.closing(sqlite3.connect(database)) as connection:
                 yield from connection.execute("SELECT status, count(*) FROM runs GROUP BY status")
-
-
-def _changed(before: State, after: State) -> State:
-    return {name: value for name, value in after.items() if before.get(name) != value}
 
 
 def _estimator_classes() -> Iterator[type]:

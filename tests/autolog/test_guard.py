@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import gc
 import logging
+import pickle
+import subprocess
+import sys
 import threading
 import warnings
 import weakref
 from collections.abc import Iterator
 
+import cloudpickle
 import pytest
 
 from fitbook._log import FitbookWarning
@@ -162,6 +166,25 @@ def test_suppressed_survives_filters_being_reset_meanwhile() -> None:
         with suppressed():
             warnings.resetwarnings()
         assert warnings.filters == []
+
+
+def test_suppressed_takes_its_filter_out_of_copies_too() -> None:
+    with warnings.catch_warnings():
+        before = list(warnings.filters)
+        with suppressed(), suppressed():
+            catcher = warnings.catch_warnings()
+            catcher.__enter__()  # as if in another thread, and not the first one to enter
+            assert len(warnings.filters) == len(before) + 2
+        assert warnings.filters == before
+
+
+def test_filters_can_be_sent_to_where_no_fitbook_is() -> None:
+    with suppressed():
+        sent = pickle.dumps(warnings.filters), cloudpickle.dumps(warnings.filters)
+    read = "import pickle, sys; print(pickle.load(sys.stdin.buffer)[0], [name for name in sys.modules if 'fitbook' in name])"
+    for data in sent:
+        done = subprocess.run([sys.executable, "-c", read], input=data, capture_output=True, check=True)
+        assert done.stdout.decode().strip() == "('ignore', None, <class '__main__._WarnedByUs'>, None, 0) []"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fitbook.autolog.sklearn import _metrics
-from fitbook.autolog.sklearn._kinds import estimator_type, unwrap
+from fitbook.autolog.sklearn._kinds import estimator_type, sklearn_bases, unwrap
 from fitbook.autolog.sklearn._known import unknown_part
 from fitbook.autolog.sklearn._lazy import Lazy
 from fitbook.autolog.sklearn._own_score import own_score
@@ -373,7 +373,10 @@ def _clusterer(fit: _Fit) -> None:
 
 def _outlier_detector(fit: _Fit) -> None:
     model, _ = unwrap(fit.estimator)
+    fit.report.sample = np.ones(1, dtype=int)  # predictions are of this type
     predicted, step = fit.predicted, 1
+    if predicted is None and "IsolationForest" in sklearn_bases(type(model)):
+        return  # judging all of its rows takes longer than fitting some of them did, and its params tell the share
     if predicted is None and "negative_outlier_factor_" in vars(model):  # LocalOutlierFactor judges while it fits
         predicted = np.where(vars(model)["negative_outlier_factor_"] < vars(model)["offset_"], -1, 1)
     if predicted is None:

@@ -25,7 +25,7 @@ from sklearn.neighbors import KNeighborsClassifier, LocalOutlierFactor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import LabelPropagation
-from sklearn.svm import SVC, LinearSVC
+from sklearn.svm import SVC, LinearSVC, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
 from fitbook.autolog.sklearn._report import training_report
@@ -114,6 +114,14 @@ def test_a_decision_function_gives_curves_without_log_loss():
     assert "training_log_loss" not in found.metrics
 
 
+def test_an_isolation_forest_is_not_asked_to_predict(monkeypatch):
+    forest = IsolationForest(n_estimators=5, random_state=0).fit(X)
+    monkeypatch.setattr(IsolationForest, "score_samples", None)
+    found = report(forest, X)
+    assert (found.metrics, found.notes) == ({}, [])
+    assert found.sample.dtype == int
+
+
 def test_clusterers_and_detectors_and_densities():
     model = KMeans(3, n_init=1, random_state=0).fit(X)
     found = report(model, X)
@@ -122,8 +130,11 @@ def test_clusterers_and_detectors_and_densities():
     assert found.curves["cluster_sizes"].columns["size"] == np.bincount(model.labels_).tolist()
     noise = DBSCAN(0.5).fit(X)
     assert report(noise, X).metrics["training_n_noise"] == (noise.labels_ == -1).sum()
-    forest = IsolationForest(n_estimators=5, random_state=0).fit(X)
-    assert report(forest, X).metrics["training_outlier_share"] == (forest.predict(X) == -1).mean()
+    forest = IsolationForest(n_estimators=5, random_state=0)
+    judged = forest.fit_predict(X)
+    assert report(forest, X, predicted=judged).metrics["training_outlier_share"] == (judged == -1).mean()
+    machine = OneClassSVM(nu=0.2).fit(X)
+    assert report(machine, X).metrics["training_outlier_share"] == (machine.predict(X) == -1).mean()
     local = LocalOutlierFactor()
     labels = local.fit_predict(X)
     expected = (labels == -1).mean()
