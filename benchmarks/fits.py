@@ -122,6 +122,30 @@ def inner(tool: Tool, effort: Effort) -> list[Measure]:
     return [Measure("inner", "one fit inside a recorded fit", added, plain, Goal(5e-6), runs=0)]
 
 
+def stream(tool: Tool, effort: Effort) -> list[Measure]:
+    """One call of `partial_fit` in a stream: in blocks, of which a round counts the fastest, as with `inner`."""
+    import numpy as np
+    from sklearn.naive_bayes import GaussianNB
+
+    X, y = np.random.default_rng(0).normal(size=(10, 2)), np.arange(10) % 2
+
+    def block(model: Any) -> float:
+        start = time.perf_counter()
+        for _ in range(INNER_FITS):
+            model.partial_fit(X, y)
+        return (time.perf_counter() - start) / INNER_FITS
+
+    def call() -> float:
+        model = GaussianNB().partial_fit(X, y, classes=[0, 1])
+        return min(block(model) for _ in range(INNER_BLOCKS))
+
+    result = interleave(tool, call, effort.rounds(31, quick=11))
+    if not tool.is_peer and tool.count_runs() < len(result.plain):
+        raise RuntimeError("The streams have left no runs behind: this is not the cost of recording them.")
+    added, plain = Spread.of(result.added), Spread.of(result.plain)
+    return [Measure("stream", "one call of `partial_fit`", added, plain, Goal(10e-6))]
+
+
 CASES: dict[str, Callable[[Tool, Effort], list[Measure]]] = {
     "logistic": partial(_fit, "logistic", "LogisticRegression, 2,000×20", logistic, 2000, 31, Goal(0.020)),
     "pipeline": partial(_fit, "pipeline", "Pipeline(scaler, LogisticRegression)", pipeline, 2000, 31, Goal(0.020)),
@@ -129,4 +153,5 @@ CASES: dict[str, Callable[[Tool, Effort], list[Measure]]] = {
     "boosting": partial(_fit, "boosting", "GradientBoosting(200), 2,000×20", boosting, 2000, 11, Goal(0.060, 0.05)),
     "neighbours": partial(_fit, "neighbours", "KNeighbors, 20,000×20", neighbours, 20_000, 11, None),
     "inner": inner,
+    "stream": stream,
 }

@@ -137,9 +137,10 @@ class SklearnIntegration(Integration):
             watch(set_output, lambda cls: issubclass(cls, base))
 
 
-def _begin_anew(integration: Integration, estimator: Any, *call: Any) -> FitRecord | None:
+def _begin_anew(integration: Integration, estimator: Any, method: str, *call: Any) -> FitRecord | None:
     _streams.fit_begins(estimator)
-    return begin(integration, estimator, *call)
+    # `fit = lambda self, X: ...` has another name.
+    return begin(integration, estimator, method if method in _points.FIT_METHODS else "fit", *call)
 
 
 def _subclasses(cls: type) -> list[type]:

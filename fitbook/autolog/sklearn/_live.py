@@ -42,6 +42,7 @@ from fitbook.tracking._backend import patience
 # are so short that it does not keep up, the rest is written at the end.
 _PAUSE = 2.0
 _SHARE = 0.005
+RESUMED_TAG = "fitbook.splits_resumed"
 # How long the thread is waited for: who forks may hold a lock that it needs, such as an import's.
 _JOIN_SECONDS = 5.0
 # What is noted of a long parameter: its run has all of it.
@@ -75,7 +76,7 @@ class LiveSearch:
         self._best_before = vars(search).get("best_params_")
         self._progress = Progress(record.config.progress, vars(search).get("verbose", 0))
         self._digest: str | None = None
-        self._met = self._total = 0
+        self._met = self._total = self._resumed = 0
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self.place: Place = (False, record.backend.uri)
@@ -88,8 +89,16 @@ class LiveSearch:
 
     @property
     def tags(self) -> dict[str, str]:
-        """What tells that searches are over the same."""
-        return {} if self._digest is None else {DIGEST_TAG: self._digest}
+        """What tells that searches are over the same, and how many splits of others this one has taken."""
+        found = {} if self._digest is None else {DIGEST_TAG: self._digest}
+        return found | ({RESUMED_TAG: f"{self._resumed} of {self._total}"} if self._resumed else {})
+
+    def resume(self, number: int, split: int, known: Known) -> Known:
+        """Take a split that an earlier search has finished."""
+        assert self.children is not None
+        self.children.add(number, split, known.note)
+        self._resumed += 1
+        return known
 
     def begin_rung(self, n_candidates: int, n_splits: int, kwargs: Mapping[str, Any]) -> int:
         """Meet the next candidates, and give the number of the first one."""
@@ -262,8 +271,7 @@ class Rung:
         if live.earlier is not None and key is not None:
             known = live.earlier.find(key, kwargs)
             if known is not None:
-                live.children.add(number, split, known.note)
-                return known
+                return live.resume(number, split, known)
         return Split(live.place, live.record.run.run_id, child.run_id, f"{PREFIX}{number}.{split}", key)
 
     def _digest_of(self, split: int, kwargs: Mapping[str, Any]) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import sys
 import threading
 from typing import Any
 
 _SECONDS = 0.5
+_COLUMNS = 80
 
 
 class Progress:
@@ -73,4 +75,14 @@ def _line(place: str, total: int) -> Any:
 
     # tqdm's own lock is one for processes, too, and takes one from the system.
     Line.set_lock(threading.RLock())
-    return Line(total=total, desc="search", unit="fit", leave=False, dynamic_ncols=True, file=sys.stderr, mininterval=0)
+    columns = _columns()
+    width = {"dynamic_ncols": True} if columns else {"ncols": _COLUMNS}
+    return Line(total=total, desc="search", unit="fit", leave=False, file=sys.stderr, mininterval=0, **width)
+
+
+def _columns() -> int:
+    """How wide the terminal is; 0 for one that does not tell, as some containers' do not."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns
+    except (OSError, ValueError):
+        return 0

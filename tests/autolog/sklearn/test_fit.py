@@ -484,3 +484,12 @@ def test_nothing_is_noted_of_data_that_is_not_to_be_logged(data: Any, runs: Runs
     fitbook.autolog(log_datasets=False)
     LogisticRegression().fit(*data)
     assert not [tag for tag in runs()[0].data.tags if tag.startswith("fitbook.data")]
+
+
+def test_a_fit_that_is_a_lambda_is_a_fit(data: Any, on: None, runs: Runs) -> None:
+    class Short(BaseEstimator, ClassifierMixin):
+        fit = lambda self, X, y: self  # noqa: E731
+
+    Short().fit(*data)
+    (run,) = runs()
+    assert "fitbook.method" not in run.data.tags

@@ -46,10 +46,10 @@ print("done", drawn.is_set())
 """
 
 
-def _in_terminal(tmp_path: Path, arguments: tuple[Any, ...]) -> tuple[str, str]:
+def _in_terminal(tmp_path: Path, arguments: tuple[Any, ...], columns: int = 100) -> tuple[str, str]:
     """Run the program with standard error in a terminal; give what it has drawn there, and printed."""
     ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (24, 100))
+    termios.tcsetwinsize(theirs, (24, columns))
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, repr(arguments)],
         cwd=tmp_path,
@@ -84,8 +84,9 @@ def _left(drawn: str) -> str:
     return line.strip()
 
 
-def test_in_a_terminal_a_line_says_how_far_a_search_is_and_goes(tmp_path: Path) -> None:
-    drawn, out = _in_terminal(tmp_path, ({}, {}, True))
+@pytest.mark.parametrize("columns", [100, 0])
+def test_in_a_terminal_a_line_says_how_far_a_search_is_and_goes(tmp_path: Path, columns: int) -> None:
+    drawn, out = _in_terminal(tmp_path, ({}, {}, True), columns)
     assert out == "done True\n"
     assert re.search(r"search: +67%[^\r]* 4/6 \[\d\d:\d\d<\d\d:\d\d, [^\r]*best 0\.\d+", drawn)
     assert _left(drawn) == ""

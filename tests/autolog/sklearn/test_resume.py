@@ -65,6 +65,10 @@ def test_a_second_run_fits_only_the_best_anew(data: Any, on: None, resuming: Any
     assert np.array_equal(first.predict(data[0]), second.predict(data[0]))
     parents = [run.info.run_id for run in runs() if "fitbook.search.digest" in run.data.tags]
     children = [run for run in runs() if run.data.tags.get("mlflow.parentRunId") == parents[1]]
+    assert [run.data.tags.get("fitbook.splits_resumed") for run in runs() if run.info.run_id in parents] == [
+        None,
+        "9 of 9",
+    ]
     assert len(children) == 3
     for child in children:
         assert {note["from"] for note in json.loads(child.data.tags["fitbook.splits"])} == {parents[0]}
