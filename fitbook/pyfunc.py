@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,8 @@ def log_model(
     ----------
     artifact_path, name : str, optional
         Where in the run; ``"model"`` if neither is given.
-    python_model : PythonModel or callable
-        What to save.
+    python_model : PythonModel, callable or path
+        What to save. A path is that of a script, which calls `fitbook.models.set_model`.
     artifacts : dict of str to path, optional
         Local files that the model needs; it finds them again in its context.
     registered_model_name : str, optional
@@ -42,6 +43,12 @@ def log_model(
         Inferred from ``input_example`` if not given.
     input_example : array, DataFrame, list or dict, optional
         Saved with the model.
+    code_paths : list of path, optional
+        The user's own modules and packages; they are saved with the model and importable where it is loaded.
+    infer_code_paths : bool, default False
+        Find those that the model's pickle names.
+    freeze_environment : bool, default False
+        Write down all that is installed, into ``requirements-frozen.txt``.
     conda_env, pip_requirements, extra_pip_requirements, metadata, model_config
         As in MLflow.
 
@@ -58,7 +65,8 @@ def log_model(
         artifacts=artifacts,
         signature=signature,
         input_example=input_example,
-        **models.checked_options(code_paths, options),
+        code_paths=code_paths,
+        **options,
     )
 
 
@@ -80,17 +88,29 @@ def save_model(
         artifacts=artifacts,
         signature=signature,
         input_example=input_example,
-        **models.checked_options(code_paths, options),
+        code_paths=code_paths,
+        **options,
     )
 
 
-def load_model(model_uri: str | Path, suppress_warnings: bool = False, dst_path: str | None = None) -> PyFuncModel:
-    """Load a model of any flavor behind one ``predict``; the last two parameters are MLflow's and unused.
+def load_model(
+    model_uri: str | Path,
+    suppress_warnings: bool = False,
+    dst_path: str | None = None,
+    model_config: Mapping[str, Any] | None = None,
+) -> PyFuncModel:
+    """Load a model of any flavor behind one ``predict``.
 
     Parameters
     ----------
     model_uri : str or Path
         Any model URI; see `fitbook.sklearn.load_model`.
+    suppress_warnings : bool, default False
+        Say nothing of packages that are here in other versions than the model was saved with.
+    dst_path : str, optional
+        Accepted for MLflow's sake and unused.
+    model_config : dict, optional
+        Settings that replace those that a `PythonModel` was saved with, one by one.
 
     Raises
     ------
@@ -99,4 +119,4 @@ def load_model(model_uri: str | Path, suppress_warnings: bool = False, dst_path:
     ModelError
         It can't be loaded, or none of its flavors is known here.
     """
-    return models.load_model(model_uri)  # type: ignore[no-any-return]
+    return models.load_model(model_uri, suppress_warnings=suppress_warnings, model_config=model_config)  # type: ignore[no-any-return]

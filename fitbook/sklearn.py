@@ -43,6 +43,12 @@ def log_model(
         Inferred from ``input_example`` if not given; False for none.
     input_example : array or DataFrame, optional
         A few rows as ``predict`` takes them; saved with the model.
+    code_paths : list of path, optional
+        The user's own modules and packages; they are saved with the model and importable where it is loaded.
+    infer_code_paths : bool, default False
+        Find those that the model's pickle names.
+    freeze_environment : bool, default False
+        Write down all that is installed, into ``requirements-frozen.txt``.
     conda_env, pip_requirements, extra_pip_requirements, metadata, pyfunc_predict_fn
         As in MLflow.
 
@@ -64,7 +70,8 @@ def log_model(
         signature=signature,
         input_example=input_example,
         conda_env=conda_env,
-        **models.checked_options(code_paths, options),
+        code_paths=code_paths,
+        **options,
     )
 
 
@@ -87,7 +94,8 @@ def save_model(
         signature=signature,
         input_example=input_example,
         conda_env=conda_env,
-        **models.checked_options(code_paths, options),
+        code_paths=code_paths,
+        **options,
     )
 
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from fitbook.artifacts._base import Artifacts, checked
 from fitbook.artifacts._copy import at_once, copied, noted, pieces
 from fitbook.artifacts._local import LocalArtifacts
-from fitbook.artifacts._location import LocalPlace, checked_location, parse
+from fitbook.artifacts._location import REMOTE_SCHEMES, LocalPlace, checked_location, parse
 from fitbook.artifacts._remote import RemoteArtifacts
 
 __all__ = [
+    "REMOTE_SCHEMES",
     "Artifacts",
     "LocalArtifacts",
     "RemoteArtifacts",

@@ -1,8 +1,9 @@
 """One file per ML library: how its models are frozen, laid out as a folder, and loaded."""
 
 from fitbook.flavors._base import Flavor, Snapshot, render, write
+from fitbook.flavors._code import with_code
 from fitbook.flavors._lookup import flavor_named, flavor_names
-from fitbook.flavors._pyfunc import PyFuncModel, load_pyfunc
+from fitbook.flavors._pyfunc import PyFuncModel, load_pyfunc, opened
 from fitbook.flavors._python_model import FunctionModel, PythonModel, PythonModelContext
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "flavor_named",
     "flavor_names",
     "load_pyfunc",
+    "opened",
     "render",
+    "with_code",
     "write",
 ]

@@ -13,8 +13,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, runtime_checkable
 
 from fitbook.errors import AlreadyExists, ModelError
-from fitbook.models._environment import Requirements, requirements_of
+from fitbook.models._environment import FROZEN, Requirements, expanded, requirements_of
 from fitbook.models._example import example_files
+from fitbook.models._installed import frozen
 from fitbook.models._mlmodel import MLMODEL, Model
 from fitbook.models._signature import ModelSignature
 
@@ -48,6 +49,10 @@ class Snapshot:
         Added to the found requirements.
     conda_env : dict, optional
         Replaces the content of ``conda.yaml``.
+    own_modules : tuple of str
+        Top-level modules of the user's own that are among the files.
+    freeze_environment : bool
+        Write a list of everything that is installed, too.
     """
 
     files: dict[str, bytes]
@@ -61,6 +66,18 @@ class Snapshot:
     pip_requirements: list[str] | None = None
     extra_pip_requirements: list[str] | None = None
     conda_env: dict[str, Any] | None = None
+    own_modules: tuple[str, ...] = ()
+    freeze_environment: bool = False
+    _constraints: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Read the requirements files that are named now: they may be others when the model is written."""
+        for name in ("pip_requirements", "extra_pip_requirements"):
+            given = getattr(self, name)
+            if given is not None:
+                lines, constraints = expanded(given)
+                setattr(self, name, lines)
+                self._constraints += tuple(constraints)
 
     @cached_property
     def sha256(self) -> str | None:
@@ -72,9 +89,9 @@ class Snapshot:
         """What is needed to load it; ``requirements.local`` are modules that no distribution provides."""
         pickles = [] if self.pickled is None else [self.files[self.pickled]]
         found = requirements_of(pickles, self.modules, self.extra_pip_requirements or ())
-        if self.pip_requirements is not None:
-            return Requirements((*self.pip_requirements, *(self.extra_pip_requirements or ())), found.local)
-        return found
+        given = self.pip_requirements
+        pins = found.pins if given is None else (*given, *(self.extra_pip_requirements or ()))
+        return Requirements(pins, tuple(m for m in found.local if m not in self.own_modules), self._constraints)
 
     @property
     def size_bytes(self) -> int:
@@ -119,6 +136,8 @@ def render(
         Content by relative path; the MLmodel file is the last, so that a folder with one is complete.
     """
     files = {**snapshot.files, **snapshot.requirements.files(snapshot.conda_env)}
+    if snapshot.freeze_environment:
+        files[FROZEN] = frozen()
     info = None
     if snapshot.input_example is not None:
         examples, info = example_files(snapshot.input_example)

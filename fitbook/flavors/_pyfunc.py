@@ -9,9 +9,12 @@ from typing import Any
 
 from fitbook._log import FitbookWarning
 from fitbook.errors import ModelError, NotFound
+from fitbook.flavors._code import make_importable
 from fitbook.flavors._lookup import flavor_named, flavor_names
 from fitbook.flavors._python_model import LOADER, BoundPythonModel
+from fitbook.models._hints import instances, is_list_hint
 from fitbook.models._infer import is_frame
+from fitbook.models._installed import warn_of_differences
 from fitbook.models._mlmodel import Model
 from fitbook.models._schema import DataType
 from fitbook.models._signature import ModelSignature
@@ -99,7 +102,30 @@ class PyFuncModel:
         return "\n".join(lines)
 
 
-def load_pyfunc(folder: str | Path, model_config: Mapping[str, Any] | None = None) -> PyFuncModel:
+def opened(folder: Path, *, check: bool = True) -> Model:
+    """Read a model's MLmodel file, and prepare for loading what it describes.
+
+    The user's own code in the folder becomes importable, and packages of other versions than the model was saved with
+    are told in one warning, unless ``check`` is False.
+
+    Raises
+    ------
+    NotFound
+        There is no model in the folder.
+    ModelError
+        It is damaged, or of a format newer than this reader.
+    """
+    described = Model.load(folder)
+    described.check_readable()
+    if check:
+        warn_of_differences(folder, described, stacklevel=4)
+    make_importable(folder, described)
+    return described
+
+
+def load_pyfunc(
+    folder: str | Path, model_config: Mapping[str, Any] | None = None, *, suppress_warnings: bool = False
+) -> PyFuncModel:
     """Load a model for prediction.
 
     Parameters
@@ -108,6 +134,8 @@ def load_pyfunc(folder: str | Path, model_config: Mapping[str, Any] | None = Non
         A model's folder, written by fitbook or by MLflow.
     model_config : dict, optional
         Settings that replace those that a Python model was saved with, one by one.
+    suppress_warnings : bool, default False
+        Say nothing of packages that are here in other versions.
 
     Raises
     ------
@@ -117,7 +145,7 @@ def load_pyfunc(folder: str | Path, model_config: Mapping[str, Any] | None = Non
         The model is damaged, or none of its flavors is known here.
     """
     folder = Path(folder)
-    metadata = Model.load(folder)
+    metadata = opened(folder, check=not suppress_warnings)
     function = metadata.flavors.get("python_function", {})
     for name in metadata.flavors:
         if name == "python_function":
@@ -126,8 +154,11 @@ def load_pyfunc(folder: str | Path, model_config: Mapping[str, Any] | None = Non
             flavor = flavor_named(name)
         except NotFound:
             continue
-        raw = flavor.load(folder, metadata.flavors[name])
-        return PyFuncModel(metadata, raw, _predictor(raw, function.get("predict_fn", "predict")))
+        config = metadata.flavors[name]
+        raw = flavor.load(folder, config)
+        # A library whose models want more than a call of a method says so itself.
+        own = getattr(flavor, "predictor", None)
+        return PyFuncModel(metadata, raw, own(raw, config) if own else _predictor(raw, function.get("predict_fn")))
     if function.get("loader_module") == LOADER:
         settings = {**(function.get("config") or {}), **(model_config or {})}
         bound = flavor_named("python_function").load(folder, {**function, "config": settings})
@@ -138,7 +169,8 @@ def load_pyfunc(folder: str | Path, model_config: Mapping[str, Any] | None = Non
     )
 
 
-def _predictor(raw: Any, method: str) -> Callable[[Any, dict[str, Any] | None], Any]:
+def _predictor(raw: Any, method: str | None) -> Callable[[Any, dict[str, Any] | None], Any]:
+    method = method or "predict"
     if method not in _PREDICT_METHODS:
         raise ModelError(f"The model asks to be called by {method!r}; allowed are {', '.join(_PREDICT_METHODS)}.")
     call = getattr(raw, method, None)
@@ -156,7 +188,14 @@ def _predictor(raw: Any, method: str) -> Callable[[Any, dict[str, Any] | None], 
 
 
 def _bound_predictor(bound: Any, signature: ModelSignature | None) -> Callable[[Any, dict[str, Any] | None], Any]:
-    """As MLflow does, Python models with a schema of plain columns get a DataFrame whatever the caller gave."""
+    """As MLflow does, Python models with a schema of plain columns get a DataFrame whatever the caller gave.
+
+    Those whose ``predict`` is annotated as taking a list get a list.
+    """
+    if is_list_hint(bound.hint):
+        return lambda data, params: bound.predict(
+            instances(data, bound.hint), params if signature is None else signature.enforce_params(params) or None
+        )
     if signature is None:
         return bound.predict  # type: ignore[no-any-return]
     schema = signature.inputs

@@ -9,6 +9,7 @@ import inspect
 import lzma
 import os
 import platform
+import re
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -17,12 +18,20 @@ from typing import Any, Literal
 
 from fitbook.errors import InvalidValue, ModelError, NotFound
 from fitbook.flavors._base import Snapshot, inside, read
+from fitbook.flavors._code import imported_by, read_script, run_script
 from fitbook.flavors._pickling import dumps
 from fitbook.flavors._trust import loads
-from fitbook.models._signature import ModelSignature, describe_signature
+from fitbook.models._example import split_example
+from fitbook.models._hints import hints_of, is_list_hint
+from fitbook.models._signature import ModelSignature, signature_of_example, signature_of_hints
 
 PICKLE = "python_model.pkl"
 LOADER = "mlflow.pyfunc.model"
+
+# A pickle names the base classes below by the first of these, as Python wants it, and is kept with the second: so MLflow
+# finds its own, and needs no fitbook, and the door that loads pickles here turns them back. Texts of one length can be
+# exchanged in place.
+_OURS, _THEIRS = b"\x8c\x13fitbook.pythonmodel\x94", b"\x8c\x13mlflow.pyfunc.model\x94"
 
 _DECOMPRESS: dict[object, Callable[[bytes], bytes]] = {
     "gzip": gzip.decompress,
@@ -42,7 +51,7 @@ class PythonModelContext:
         The model's settings.
     """
 
-    __module__ = "fitbook.flavors"  # pickles name it, so its address is a promise; so with the classes below
+    __module__ = "fitbook.pythonmodel"
 
     def __init__(self, artifacts: Mapping[str, str], model_config: Mapping[str, Any] | None = None) -> None:
         self._artifacts = dict(artifacts)
@@ -62,7 +71,8 @@ class PythonModelContext:
 class PythonModel:
     """Subclass it to save any Python code as a model.
 
-    Write ``predict(self, context, model_input, params=None)``; ``context`` and ``params`` may be left out.
+    Write ``predict(self, context, model_input, params=None)``; ``context`` and ``params`` may be left out. An input that is
+    annotated as a list of something, e.g. ``list[str]``, becomes the model's signature.
 
     Examples
     --------
@@ -71,7 +81,7 @@ class PythonModel:
     ...         return [2 * x for x in model_input]
     """
 
-    __module__ = "fitbook.flavors"
+    __module__ = "fitbook.pythonmodel"
 
     # MLflow's loader asks for it, to convert its input to what annotations say; None converts nothing.
     predict_type_hints = SimpleNamespace(input=None, output=None)
@@ -106,7 +116,7 @@ class FunctionModel(PythonModel):
         Called with the model's input, and with ``params`` if it has a parameter of that name.
     """
 
-    __module__ = "fitbook.flavors"
+    __module__, __qualname__ = "fitbook.pythonmodel", "_FunctionPythonModel"
 
     def __init__(self, func: Callable[..., Any]) -> None:
         self.func = func
@@ -129,15 +139,27 @@ class BoundPythonModel:
     def __init__(self, python_model: Any, context: PythonModelContext) -> None:
         self.python_model = python_model
         self.context = context
-        parameters = list(inspect.signature(python_model.predict).parameters)
-        self._takes_params = "params" in parameters
-        # Without a context the first parameter is the input, whatever its name.
-        self._takes_context = "context" in parameters or len([p for p in parameters if p != "params"]) > 1
+        self._takes_context, self._takes_params = _takes(python_model)
+        self.hint = _hints(python_model)[0]
 
     def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> Any:
         """Call the model's ``predict`` with what it takes."""
         positional = (self.context, model_input) if self._takes_context else (model_input,)
         return self.python_model.predict(*positional, **({"params": params} if self._takes_params else {}))
+
+
+def _takes(model: Any) -> tuple[bool, bool]:
+    """Whether ``predict`` takes a context, and params."""
+    parameters = list(inspect.signature(model.predict).parameters)
+    # Without a context the first parameter is the input, whatever its name.
+    return "context" in parameters or len([p for p in parameters if p != "params"]) > 1, "params" in parameters
+
+
+def _hints(model: Any) -> tuple[Any, Any]:
+    """Annotations of the input and of the result of ``predict``."""
+    if isinstance(model, FunctionModel):
+        return hints_of(model.func, 0)
+    return hints_of(model.predict, int(_takes(model)[0]))
 
 
 class PythonModelFlavor:
@@ -162,13 +184,14 @@ class PythonModelFlavor:
 
         Parameters
         ----------
-        model : PythonModel or callable
+        model : PythonModel, callable, or path
+            A path is that of a script that calls `fitbook.models.set_model`; the script is kept, and not a pickle.
         artifacts : dict of str to path, optional
             Local files and folders that are copied into the model's folder.
         model_config : dict, optional
             Settings that the model finds in its context.
         signature : ModelSignature or False, optional
-            Inferred from ``input_example``, if not given; False for none.
+            Inferred from the type hints of ``predict`` or from ``input_example``, if not given; False for none.
         input_example, pip_requirements, extra_pip_requirements, conda_env, metadata
             As for scikit-learn's flavor.
 
@@ -179,8 +202,12 @@ class PythonModelFlavor:
         NotFound
             An artifact does not exist.
         ModelError
-            The model can't be pickled: names the attribute in the way.
+            The model can't be pickled: names the attribute in the way. Or its script can't be run.
         """
+        script: dict[str, bytes] = {}
+        if isinstance(model, (str, os.PathLike)):
+            name, content = read_script(model)
+            script, model = {name: content}, run_script(content, os.fspath(model))
         is_model = hasattr(model, "predict") and hasattr(model, "load_context")
         if isinstance(model, type) or not (is_model or callable(model)):
             raise InvalidValue(
@@ -188,29 +215,29 @@ class PythonModelFlavor:
             )
         if not is_model:
             model = FunctionModel(model)
-        if signature is None and input_example is not None:
-            signature = describe_signature(input_example)[0]
+        if signature is None:
+            signature = _signature_of(model, input_example)
         sources, entries = _artifacts(artifacts or {})
-        data, _ = dumps(model, "cloudpickle")
+        files = script or {PICKLE: dumps(model, "cloudpickle")[0].replace(_OURS, _THEIRS)}
         config: dict[str, Any] = {
             "cloudpickle_version": version("cloudpickle"),
             "code": None,
             "env": {"conda": "conda.yaml", "virtualenv": "python_env.yaml"},
             "loader_module": LOADER,
-            "python_model": PICKLE,
             "python_version": platform.python_version(),
             "streamable": False,
+            **({"model_code_path": next(iter(script))} if script else {"python_model": PICKLE}),
         }
         if entries:
             config["artifacts"] = entries
         if model_config:
             config["config"] = copy.deepcopy(dict(model_config))
         return Snapshot(
-            files={PICKLE: data},
+            files=files,
             sources=sources,
-            pickled=PICKLE,
+            pickled=None if script else PICKLE,
             flavors={"python_function": config},
-            modules=("cloudpickle", "fitbook", "numpy"),
+            modules=("cloudpickle", "numpy", *imported_by(script)),
             signature=signature or None,
             input_example=copy.deepcopy(input_example),
             metadata=copy.deepcopy(metadata),
@@ -227,17 +254,34 @@ class PythonModelFlavor:
         ModelError
             A file is missing, damaged, or in a layout that can't be read here.
         """
-        if config.get("python_model") is None and config.get("model_code_path") is not None:
-            raise ModelError(
-                f"The model in {folder} is saved as a script that would have to be run; save it as an object instead."
-            )
-        data, source = read(folder, config, "python_model")
-        data = _decompressed(data, config.get("python_model_compression"), source)
-        python_model: Any = loads(data, source=source)
+        python_model: Any
+        if config.get("model_code_path") is not None:
+            # MLflow writes down the whole path that the script had where it was saved.
+            name = re.split(r"[\\/]", str(config["model_code_path"]))[-1]
+            found = run_script(*read(folder, {"model_code_path": name}, "model_code_path"))
+            python_model = found if hasattr(found, "load_context") else FunctionModel(found)
+        else:
+            data, source = read(folder, config, "python_model")
+            data = _decompressed(data, config.get("python_model_compression"), source)
+            python_model = loads(data, source=source)
         artifacts = {k: str(inside(folder, v.get("path"))) for k, v in (config.get("artifacts") or {}).items()}
         context = PythonModelContext(artifacts, config.get("config"))
         python_model.load_context(context)
         return BoundPythonModel(python_model, context)
+
+
+def _signature_of(model: Any, example: Any) -> ModelSignature | None:
+    hint, result = _hints(model)
+    if is_list_hint(hint):
+        found = signature_of_hints(hint, result, split_example(example)[1])
+        if found is not None:
+            return found
+    if example is None:
+        return None
+    # A model that first loads its artifacts is not asked here: that may take long, and would leave it changed.
+    loads_nothing = type(model).load_context is PythonModel.load_context
+    predict = BoundPythonModel(model, PythonModelContext({})).predict if loads_nothing else None
+    return signature_of_example(example, predict)
 
 
 def _decompressed(data: bytes, compression: object, source: str) -> bytes:

@@ -15,7 +15,7 @@ from fitbook.flavors._base import Snapshot, inside, read
 from fitbook.flavors._pickling import dumps
 from fitbook.flavors._trust import loads
 from fitbook.models._infer import is_frame, is_series
-from fitbook.models._signature import ModelSignature, describe_signature
+from fitbook.models._signature import ModelSignature, signature_of_example
 
 PICKLE = "model.pkl"
 
@@ -65,7 +65,7 @@ class SklearnFlavor:
         """
         data, used_format = dumps(model, serialization_format)
         if signature is None and input_example is not None:
-            signature = _signature_of(model, input_example, pyfunc_predict_fn)
+            signature = signature_of_example(input_example, getattr(model, pyfunc_predict_fn, None))
         return Snapshot(
             files={PICKLE: data},
             pickled=PICKLE,
@@ -122,14 +122,6 @@ def _modules(serialization_format: str, signature: object, example: Any) -> tupl
         *(("cloudpickle",) if serialization_format == "cloudpickle" else ()),
         *(("pandas",) if needs_pandas else ()),
     )
-
-
-def _signature_of(model: Any, example: Any, predict_fn: str) -> ModelSignature | None:
-    try:
-        output = getattr(model, predict_fn)(example)
-    except Exception:  # an example that the model refuses still describes what was meant as its input
-        output = None
-    return describe_signature(example, output)[0]
 
 
 @cache

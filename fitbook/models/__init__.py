@@ -4,6 +4,7 @@ from fitbook.models._environment import Requirements
 from fitbook.models._example import read_example
 from fitbook.models._mlmodel import MLMODEL, Model
 from fitbook.models._schema import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
+from fitbook.models._script import set_model
 from fitbook.models._signature import ModelSignature, describe_signature, infer_signature
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "describe_signature",
     "infer_signature",
     "read_example",
+    "set_model",
 ]

@@ -37,9 +37,7 @@ def example_files(example: Any) -> tuple[dict[str, bytes], dict[str, Any]]:
     ModelError
         The example can't be written as JSON.
     """
-    params = None
-    if isinstance(example, tuple) and len(example) == 2 and isinstance(example[1], dict):
-        example, params = example
+    example, params = split_example(example)
     info: dict[str, Any] = {"artifact_path": EXAMPLE}
     try:
         content, serving = _content(example, info)
@@ -57,6 +55,13 @@ def example_files(example: Any) -> tuple[dict[str, bytes], dict[str, Any]]:
             "an array, or lists and dicts of plain values."
         ) from error
     return files, info
+
+
+def split_example(example: Any) -> tuple[Any, dict[str, Any] | None]:
+    """Tell an input example from the parameters that a tuple has beside it."""
+    if isinstance(example, tuple) and len(example) == 2 and isinstance(example[1], dict):
+        return example
+    return example, None
 
 
 def _content(example: Any, info: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ MLMODEL = "MLmodel"
 
 MLFLOW_FORMAT = "3.1.0"
 """The MLflow release whose file format is written. Its readers parse this as a version, and warn where it is absent."""
+
+_FROM_HINTS = "is_signature_from_type_hint"
 
 _OPTIONAL = ("run_id", "artifact_path", "metadata", "saved_input_example_info", "model_size_bytes")
 
@@ -88,6 +92,16 @@ class Model:
     def __repr__(self) -> str:
         return f"<Model {self.model_uuid}: {', '.join(self.flavors) or 'no flavors'}>"
 
+    def check_readable(self) -> None:
+        """Raise `ModelError` if a version of fitbook or MLflow has written it whose format may be another."""
+        newest = {"fitbook": (self.fitbook_version, __version__, 2), "MLflow": (self.mlflow_version, MLFLOW_FORMAT, 1)}
+        for writer, (version, known, parts) in newest.items():
+            if version is not None and _numbers(version)[:parts] > _numbers(known)[:parts]:
+                raise ModelError(
+                    f"The model was written by {writer} {version}, which is newer than this version of fitbook can read "
+                    f"({known}): upgrade fitbook to load it."
+                )
+
     def get_input_schema(self) -> Schema | None:
         """The schema of the input, where there is one."""
         return None if self.signature is None else self.signature.inputs
@@ -120,6 +134,8 @@ class Model:
                 content[name] = value
         if self.signature is not None:
             content["signature"] = self.signature.to_dict()
+            if self.signature.from_type_hints:
+                content[_FROM_HINTS] = True
         return content
 
     def to_yaml(self) -> str:
@@ -144,8 +160,9 @@ class Model:
             raise ModelError("The MLmodel file has no table of flavors; it is no model's, or damaged.")
         content = {"mlflow_version": None, "fitbook_version": None, **content}
         signature = content.pop("signature", None)
+        from_hints = content.pop(_FROM_HINTS, False) is True
         if isinstance(signature, dict) and any(signature.values()):
-            content["signature"] = ModelSignature.from_dict(signature)
+            content["signature"] = replace(ModelSignature.from_dict(signature), from_type_hints=from_hints)
         return cls(**{str(key): value for key, value in content.items()})
 
     @classmethod
@@ -185,6 +202,10 @@ class Model:
             return cls.from_yaml(file.read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             raise NotFound("model", str(path), hint="The folder of a model contains a file 'MLmodel'.") from None
+
+
+def _numbers(version: object) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", str(version))[:3])
 
 
 def to_yaml(content: Any) -> str:

@@ -49,6 +49,11 @@ def object_of(properties: dict[str, tuple[ColumnType, bool]]) -> dict[str, Any]:
     }
 
 
+def map_of(values: ColumnType) -> dict[str, Any]:
+    """The type of a column whose cells are dicts with whatever keys, and values of one type."""
+    return {"type": "map", "values": _type_to_dict(values)}
+
+
 # Nested types stay in MLflow's JSON form: whatever it may add to it survives being read and written here.
 ColumnType = DataType | dict[str, Any]
 

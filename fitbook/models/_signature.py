@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from fitbook._log import FitbookWarning
 from fitbook.errors import ModelError
 from fitbook.models._enforce import enforce_params, enforce_schema
+from fitbook.models._example import split_example
+from fitbook.models._hints import is_list_hint, schema_of_hint
 from fitbook.models._infer import Undescribable, params_of, schema_of
 from fitbook.models._schema import ParamSchema, Schema
 
@@ -22,6 +25,8 @@ class ModelSignature:
     inputs, outputs : Schema, optional
     params : ParamSchema, optional
         Parameters of ``predict``, with defaults.
+    from_type_hints : bool
+        The input is a list of instances, as the model's ``predict`` is annotated.
 
     Raises
     ------
@@ -32,6 +37,7 @@ class ModelSignature:
     inputs: Schema | None = None
     outputs: Schema | None = None
     params: ParamSchema | None = None
+    from_type_hints: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.inputs is None and self.outputs is None and self.params is None:
@@ -123,6 +129,42 @@ def describe_signature(
     return ModelSignature(**found), "; ".join(reasons)
 
 
+def signature_of_example(example: Any, predict: Callable[[Any], Any] | None) -> ModelSignature | None:
+    """Infer a signature from an input example and what the model makes of it; warns of what is missing in it, and why.
+
+    Parameters
+    ----------
+    example : object
+        As `infer_signature` takes it, or a tuple of that and a dict of parameters.
+    predict : callable or None
+        None where the model can't be asked.
+    """
+    example, params = split_example(example)
+    output, reasons = None, []
+    try:
+        output = None if predict is None else predict(example)
+    except Exception as error:  # an example that the model refuses still describes what was meant as its input
+        reasons.append(f"outputs: predicting the input example failed with {error!r}")
+    signature, reason = describe_signature(example, output, params)
+    _say([*reasons, reason])
+    return signature
+
+
+def signature_of_hints(hint: Any, result: Any, params: dict[str, Any] | None = None) -> ModelSignature | None:
+    """Infer a signature from the type hints of ``predict``; warns if they say nothing that the format knows."""
+    try:
+        inputs = schema_of_hint(hint)
+    except Undescribable as why:
+        _say([f"inputs: {why}"])
+        return None
+    outputs = None
+    try:
+        outputs = None if result is None else schema_of_hint(result if is_list_hint(result) else list[result])
+    except Undescribable as why:
+        _say([f"outputs: {why}"])
+    return ModelSignature(inputs, outputs, params_of(params) if params else None, from_type_hints=True)
+
+
 def infer_signature(
     model_input: Any = None, model_output: Any = None, params: dict[str, Any] | None = None
 ) -> ModelSignature | None:
@@ -143,6 +185,11 @@ def infer_signature(
         None, and a warning that says why, when the data can't be described.
     """
     signature, reason = describe_signature(model_input, model_output, params)
-    if reason:
-        warnings.warn(f"The signature could not be inferred completely: {reason}.", FitbookWarning, stacklevel=2)
+    _say([reason])
     return signature
+
+
+def _say(reasons: list[str]) -> None:
+    said = "; ".join(filter(None, reasons))
+    if said:
+        warnings.warn(f"The signature could not be inferred completely: {said}.", FitbookWarning, stacklevel=3)

@@ -8,6 +8,7 @@
 ``models:/<name>@<alias>``                `AliasUri`
 ``models:/<model_id>``                    `ModelIdUri`, ``m-`` and 32 hexadecimal digits
 a path, ``file:<path>``, ``file:///…``    `PathUri`
+``s3://<bucket>/<path>`` and the like     `RemoteUri`
 ========================================  ================================================
 
 ``runs:`` and ``models:`` URIs are read literally: nothing is percent-decoded, and there is no query or fragment.
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from fitbook.artifacts import REMOTE_SCHEMES, checked_location
 from fitbook.errors import InvalidValue
 from fitbook.registry import _rules
 
@@ -109,8 +111,18 @@ class PathUri:
         return self.path.absolute().as_uri()
 
 
+@dataclass(frozen=True, slots=True)
+class RemoteUri:
+    """A folder in object storage."""
+
+    location: str
+
+    def __str__(self) -> str:
+        return self.location
+
+
 RegisteredUri = VersionUri | StageUri | LatestUri | AliasUri
-ModelUri = RunUri | RegisteredUri | ModelIdUri | PathUri
+ModelUri = RunUri | RegisteredUri | ModelIdUri | PathUri | RemoteUri
 
 
 def parse(uri: str | os.PathLike[str]) -> ModelUri:
@@ -123,7 +135,7 @@ def parse(uri: str | os.PathLike[str]) -> ModelUri:
 
     Returns
     -------
-    RunUri, VersionUri, StageUri, LatestUri, AliasUri, ModelIdUri or PathUri
+    RunUri, VersionUri, StageUri, LatestUri, AliasUri, ModelIdUri, PathUri or RemoteUri
 
     Raises
     ------
@@ -146,10 +158,12 @@ def parse(uri: str | os.PathLike[str]) -> ModelUri:
         return _models(uri, rest)
     if scheme == "file":
         return _file(uri, rest)
+    if scheme in REMOTE_SCHEMES:
+        return RemoteUri(checked_location(uri))
     raise _refused(
         uri,
         f"models can't be read from {scheme!r} URIs",
-        f"{_RUNS_FORMS}, {_MODELS_FORMS}, file:<path>, or a path such as ./{uri[:80]}",
+        f"{_RUNS_FORMS}, {_MODELS_FORMS}, file:<path>, s3://<bucket>/<path> and the like, or a path such as ./{uri[:80]}",
     )
 
 

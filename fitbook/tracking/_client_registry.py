@@ -7,7 +7,7 @@ from typing import Any
 
 from fitbook.entities import ModelVersion, PagedList, RegisteredModel
 from fitbook.errors import InvalidValue, NotFound
-from fitbook.registry import ModelIdUri, PathUri, RegisteredUri, RunUri, StageUri, parse
+from fitbook.registry import ModelIdUri, PathUri, RegisteredUri, RemoteUri, RunUri, StageUri, parse
 from fitbook.tracking._client_core import ClientCore, texts
 from fitbook.tracking._models import register_model
 
@@ -196,6 +196,6 @@ def _needed(name: str, value: Any) -> Any:
 
 def _registered(uri: str) -> RegisteredUri:
     parsed = parse(uri)
-    if isinstance(parsed, (RunUri, ModelIdUri, PathUri)):
+    if isinstance(parsed, (RunUri, ModelIdUri, PathUri, RemoteUri)):
         raise InvalidValue(f"{uri!r} is no version of a registered model; write models:/<name>/<version> or @<alias>.")
     return parsed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import uuid
 import warnings
@@ -11,14 +12,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from fitbook import _validate
 from fitbook._log import FitbookWarning
+from fitbook.artifacts import open_artifacts
 from fitbook.entities import LoggedModel, ModelVersion
 from fitbook.errors import AlreadyExists, InvalidValue, ModelError, NotFound
-from fitbook.flavors import Snapshot, flavor_named, load_pyfunc, render, write
+from fitbook.flavors import Snapshot, flavor_named, load_pyfunc, opened, render, with_code, write
 from fitbook.models import Model, ModelSignature, describe_signature
-from fitbook.registry import ModelIdUri, ModelUri, PathUri, RunUri, parse
+from fitbook.registry import ModelIdUri, ModelUri, PathUri, RemoteUri, RunUri, parse
 from fitbook.tracking import _active, _context
 from fitbook.tracking._backend import Backend, current, current_experiment_id, readable
 from fitbook.tracking._run import ActiveRun, RunHandle, new_draft, now_ms, start
@@ -86,11 +89,14 @@ class PendingModel:
         return _new_version(self.run.backend, name, uri, self.run.run_id, self.model_id, **options)
 
 
+# Paths of the models of each run of this process, whose files may still be on their way.
+_claimed: WeakKeyDictionary[RunHandle, set[str]] = WeakKeyDictionary()
+
 # A version may be the copy of another's; a chain longer than this is a circle.
 _MAX_COPIES = 20
 
 # Parameters of MLflow's log_model that steer what fitbook does not do: waiting, example inference, tracing.
-_WITHOUT_EFFECT = frozenset({"await_registration_for", "example_no_conversion", "infer_code_paths", "step"})
+_WITHOUT_EFFECT = frozenset({"await_registration_for", "example_no_conversion", "step"})
 
 
 def freeze_model(
@@ -101,22 +107,48 @@ def freeze_model(
     ``example`` is input, and output for some of it, from which the signature is inferred.
     """
     _validate.key("model", path)
+    _claimed.setdefault(run, set()).add(path)
     notes: tuple[str, ...] = ()
     if example is not None and example[0] is not None:
         signature, why = describe_signature(*example)
         options["signature"] = signature if signature is not None else False
         if why:
             notes = (f"signature: {why}",)
-    snapshot = flavor_named(flavor).snapshot(model, **options)
+    snapshot = _snapshot(flavor, model, options)
     return PendingModel(run, path, f"m-{uuid.uuid4().hex}", flavor, snapshot, now_ms(), notes)
+
+
+def _snapshot(flavor: str, model: Any, options: dict[str, Any]) -> Snapshot:
+    """Freeze a model together with what it is given by options that all flavors share."""
+    options = {key: value for key, value in options.items() if key not in _WITHOUT_EFFECT}
+    code_paths, infer = options.pop("code_paths", None), options.pop("infer_code_paths", False)
+    frozen = options.pop("freeze_environment", False)
+    snapshot = flavor_named(flavor).snapshot(model, **options)
+    if code_paths or infer:
+        snapshot = with_code(snapshot, code_paths or (), infer=infer)
+    return replace(snapshot, freeze_environment=True) if frozen else snapshot
+
+
+def _say_what_is_missing(snapshot: Snapshot) -> None:
+    local = snapshot.requirements.local
+    if local:
+        warnings.warn(
+            f"The model needs {', '.join(local)}, which no installable package provides, and will load only where that is "
+            "importable. Give code_paths=[…] with the files, or infer_code_paths=True, to save them with it.",
+            FitbookWarning,
+            stacklevel=4,
+        )
 
 
 def log_model(
     flavor: str, model: Any, path: str, registered_model_name: str | None = None, **options: Any
 ) -> ModelInfo:
     """Save a model into the active run (one is begun if there is none), and register it if a name is given."""
-    pending = freeze_model(active_or_new_run(), flavor, model, path, **options)
+    run = active_or_new_run()
+    pending = freeze_model(run, flavor, model, _free(run, path), **options)
+    _say_what_is_missing(pending.snapshot)
     pending.write()
+    path = pending.path
     version = pending.register(registered_model_name) if registered_model_name else None
     return ModelInfo(
         artifact_path=path,
@@ -131,15 +163,19 @@ def log_model(
 
 def save_model(flavor: str, model: Any, path: str | Path, **options: Any) -> None:
     """Save a model into a local folder, which must not exist yet or be empty."""
-    write(flavor_named(flavor).snapshot(model, **options), Path(path))
+    snapshot = _snapshot(flavor, model, options)
+    _say_what_is_missing(snapshot)
+    write(snapshot, Path(path))
 
 
-def load_model(model_uri: str | Path, flavor: str | None = None) -> Any:
+def load_model(
+    model_uri: str | Path, flavor: str | None = None, *, suppress_warnings: bool = False, **more: Any
+) -> Any:
     """Load a model by URI: as the object of a flavor, or, without one, behind pyfunc's uniform ``predict``."""
     folder = local_folder(model_uri)
     if flavor is None:
-        return load_pyfunc(folder)
-    described = Model.load(folder)
+        return load_pyfunc(folder, suppress_warnings=suppress_warnings, **more)
+    described = opened(folder, check=not suppress_warnings)
     config = described.flavors.get(flavor)
     if config is None:
         raise ModelError(
@@ -154,13 +190,6 @@ def model_path(artifact_path: str | None, name: str | None) -> str:
     if artifact_path is not None and name is not None and artifact_path != name:
         raise InvalidValue(f"Both artifact_path={artifact_path!r} and name={name!r} are given; they mean the same.")
     return artifact_path or name or "model"
-
-
-def checked_options(code_paths: Any, options: dict[str, Any]) -> dict[str, Any]:
-    """Drop MLflow's options that change nothing here, and refuse those that would be silently missing."""
-    if code_paths:
-        raise InvalidValue("code_paths is not supported yet: install your own modules where the model is loaded.")
-    return {key: value for key, value in options.items() if key not in _WITHOUT_EFFECT}
 
 
 def get_model_info(model_uri: str | Path) -> ModelInfo:
@@ -219,8 +248,8 @@ def register_model(
 def local_folder(model_uri: str | Path) -> Path:
     """Give the local folder of a model, by any kind of model URI."""
     uri = _parsed(model_uri)
-    if isinstance(uri, PathUri):
-        return uri.path
+    if isinstance(uri, (PathUri, RemoteUri)):
+        return _folder(None, uri)
     backend = readable()
     return _folder(backend, _place(backend, uri))
 
@@ -231,12 +260,13 @@ def _parsed(model_uri: str | Path) -> ModelUri:
     return parse(model_uri)
 
 
-def _place(backend: Backend, uri: ModelUri, through: int = 0) -> RunUri | PathUri:
+def _place(backend: Backend, uri: ModelUri, through: int = 0) -> RunUri | PathUri | RemoteUri:
     """Tell where a model URI leads now; what ``latest``, stages and aliases mean changes later, this does not."""
-    if isinstance(uri, PathUri):
+    if isinstance(uri, (PathUri, RemoteUri)):
         return uri
     if isinstance(uri, RunUri):
-        return uri if uri.run_id else RunUri(_latest_run(backend, uri.path), uri.path)
+        # What a version was made of is exactly what its source says.
+        return uri if through else _newest(backend, uri.run_id or _latest_run(backend, uri.path), uri.path)
     if isinstance(uri, ModelIdUri):
         logged = backend.store.get_logged_model(uri.model_id)
         return RunUri(logged.run_id, logged.artifact_path)
@@ -245,10 +275,31 @@ def _place(backend: Backend, uri: ModelUri, through: int = 0) -> RunUri | PathUr
     return _place(backend, parse(backend.registry.resolve(uri).source), through + 1)
 
 
-def _folder(backend: Backend, place: RunUri | PathUri) -> Path:
+def _folder(backend: Backend | None, place: RunUri | PathUri | RemoteUri) -> Path:
     if isinstance(place, PathUri):
         return place.path
+    if isinstance(place, RemoteUri):
+        return open_artifacts(place.location).local_path()
+    assert backend is not None
     return RunHandle(backend, str(place.run_id)).artifacts.local_path(place.path)
+
+
+def _free(run: RunHandle, path: str) -> str:
+    """Give the path, or, if the run has a model there, one beside it: a model that was logged stays what it is."""
+    taken = _claimed.get(run, set()).union(m.artifact_path for m in run.backend.store.list_logged_models(run.run_id))
+    return next(
+        free for free in itertools.chain([path], (f"{path}--{n}" for n in itertools.count(2))) if free not in taken
+    )
+
+
+def _newest(backend: Backend, run_id: str, path: str) -> RunUri:
+    """Give the last model that a run logged as a path."""
+    last = 1
+    for model in backend.store.list_logged_models(run_id):
+        base, _, number = model.artifact_path.rpartition("--")
+        if base == path and number.isdigit():
+            last = max(last, int(number))
+    return RunUri(run_id, path if last == 1 else f"{path}--{last}")
 
 
 def active_or_new_run() -> ActiveRun:

@@ -92,10 +92,14 @@ def test_a_model_of_a_script_loads_in_another_process(tmp_path):
     assert load_pyfunc(tmp_path / "model").predict([1, 2]) == [2, 3]
 
 
-def test_fitbook_itself_is_a_requirement():
-    from fitbook._version import __version__
-
-    assert f"fitbook=={__version__}" in PYTHON.snapshot(Short()).requirements.pins
+def test_the_pickle_names_mlflows_base_classes_and_not_fitbook(tmp_path):
+    for model in (Short(), len, PythonModel()):
+        snapshot = PYTHON.snapshot(model)
+        assert b"fitbook" not in snapshot.files["python_model.pkl"]
+        assert not any(pin.startswith("fitbook") for pin in snapshot.requirements.pins)
+    assert b"mlflow.pyfunc.model" in PYTHON.snapshot(PythonModel()).files["python_model.pkl"]
+    assert b"_FunctionPythonModel" in PYTHON.snapshot(len).files["python_model.pkl"]
+    assert type(_saved(PythonModel(), tmp_path).get_raw_model()) is PythonModel
 
 
 def test_artifacts_of_one_name_do_not_collide(tmp_path):
@@ -131,11 +135,6 @@ def test_compressed_models_by_mlflow_are_read(name, module, tmp_path):
         PYTHON.load(tmp_path, config)
     with pytest.raises(ModelError, match="'novel'"):
         PYTHON.load(tmp_path, {**config, "python_model_compression": "novel"})
-
-
-def test_scripts_as_models_are_not_run(tmp_path):
-    with pytest.raises(ModelError, match="script"):
-        PYTHON.load(tmp_path, {"model_code_path": "model.py"})
 
 
 def test_artifacts_can_not_point_out_of_the_folder(tmp_path):

@@ -82,7 +82,7 @@ def test_accepted_forms(text: str, expected: object) -> None:
         ("models:/ churn/1", "spaces at its ends"),
         ("models:/churn/1?x=1", "'[?]'"),
         ("models:/../1", "'..'"),
-        ("s3://bucket/model", "'s3'"),
+        ("ftp://bucket/model", "'ftp'"),
         ("ftp:x", "'ftp'"),
         ("file://elsewhere/model", "another machine"),
         ("file:///a?b", "%3F"),

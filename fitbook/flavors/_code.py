@@ -1,0 +1,203 @@
+"""The user's own Python files beside a model: ``code_paths``, and scripts that are models."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import hashlib
+import importlib
+import os
+import sys
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from fitbook._log import FitbookWarning
+from fitbook.errors import AlreadyExists, InvalidValue, ModelError, NotFound
+from fitbook.flavors._base import Snapshot, inside
+from fitbook.models._environment import distributions_of
+from fitbook.models._mlmodel import Model
+from fitbook.models._script import choosing
+
+CODE = "code"
+
+
+def with_code(snapshot: Snapshot, code_paths: Iterable[str | os.PathLike[str]], *, infer: bool = False) -> Snapshot:
+    """Add the user's own Python files to a model, and to its requirements what they import.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    code_paths : list of path
+        Files and folders, found again by ``import`` where the model is loaded. They are read now.
+    infer : bool, default False
+        Add the modules that the model's pickle names and no package provides.
+
+    Raises
+    ------
+    NotFound
+        A path is not there.
+    AlreadyExists
+        Two have the same name.
+    """
+    paths = [Path(path) for path in code_paths]
+    if infer:
+        paths += [path for path in map(_source_of, snapshot.requirements.local) if path is not None]
+    files: dict[str, bytes] = {}
+    for path in paths:
+        name = path.resolve().name
+        if any(known.partition("/")[0] == name for known in files):
+            raise AlreadyExists("file or folder among code_paths", name, "Put both into one folder.")
+        files |= {name + below: content for below, content in _read_code(path).items()}
+    if not files:
+        return snapshot
+    own = tuple({name.partition("/")[0].removesuffix(".py") for name in files})
+    return replace(
+        snapshot,
+        files={**snapshot.files, **{f"{CODE}/{name}": content for name, content in files.items()}},
+        flavors={name: {**config, "code": CODE} for name, config in snapshot.flavors.items()},
+        modules=(*snapshot.modules, *imported_by(files)),
+        own_modules=own,
+    )
+
+
+def imported_by(files: Mapping[str, bytes]) -> set[str]:
+    """Top-level modules of installed distributions that Python files import, wherever in them; nothing is run."""
+    found: set[str] = set()
+    for name, content in files.items():
+        if not name.endswith(".py"):
+            continue
+        try:
+            tree = ast.parse(content)
+        except (SyntaxError, ValueError) as error:
+            raise ModelError(f"The file {name!r} among the model's code is no Python: {error}") from error
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module)
+    tops = {name.partition(".")[0] for name in found} - sys.stdlib_module_names
+    return {top for top in tops if distributions_of(top)}
+
+
+def make_importable(folder: Path, described: Model) -> None:
+    """Put the user's own files of a model first on the import path, for as long as this process runs.
+
+    Raises
+    ------
+    ModelError
+        They would stand in the way of Python's own modules or of an installed package, or lie outside of the folder.
+    """
+    named = {config["code"] for config in described.flavors.values() if config.get("code")}
+    for code in (inside(folder, name).absolute() for name in named):
+        if str(code) in sys.path:
+            continue
+        modules = {path.stem for path in code.glob("*.py")} | {
+            path.name for path in code.glob("*/") if _is_package(path)
+        }
+        hidden = sorted(m for m in modules if m in sys.stdlib_module_names or distributions_of(m))
+        if hidden:
+            raise ModelError(
+                f"The code of the model in {folder} would take the place of {', '.join(hidden)}, which are Python's or an "
+                "installed package's."
+            )
+        others = sorted(m for m in modules if not _is_below(getattr(sys.modules.get(m), "__file__", None), code))
+        if others:
+            warnings.warn(
+                f"The model in {folder} has its own {', '.join(others)}, and other modules of these names are imported "
+                "already: those are used. Load the model in a fresh process to have its own.",
+                FitbookWarning,
+                stacklevel=4,
+            )
+        if modules:
+            sys.path.insert(0, str(code))
+            importlib.invalidate_caches()
+
+
+def run_script(content: bytes, file: str) -> Any:
+    """Run a script and return what it gave to `fitbook.models.set_model`.
+
+    Running a script can do anything: a policy of which may be run belongs here, as that of pickles does in `loads`.
+    What it imports from MLflow comes from fitbook: MLflow need not be installed.
+
+    Parameters
+    ----------
+    content : bytes
+    file : str
+        Where it comes from, for messages and tracebacks.
+
+    Raises
+    ------
+    ModelError
+        It raised, or names no model.
+    """
+    module = ModuleType(f"{Path(file).stem}_{hashlib.sha256(content).hexdigest()[:12]}")
+    module.__file__ = file
+    module.__dict__["__builtins__"] = {**vars(builtins), "__import__": _import}
+    # Annotations and pickles look for the module of a class by its name.
+    sys.modules[module.__name__] = module
+    with choosing() as chosen:
+        try:
+            exec(compile(content, file, "exec"), module.__dict__)  # the user's own script, see above
+        except Exception as error:
+            raise ModelError(f"The model's script {file} can't be run: {error!r}") from error
+    if not chosen:
+        raise ModelError(f"The script {file} names no model: let it call fitbook.models.set_model(model).")
+    return chosen[0]
+
+
+def read_script(path: str | os.PathLike[str]) -> tuple[str, bytes]:
+    """Read a script that is to become a model: its name, and its content.
+
+    Raises
+    ------
+    NotFound
+        It is not there.
+    InvalidValue
+        It is no Python file.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise NotFound("file", str(path), hint="A python_model that is text is the path of a Python script.")
+    if file.suffix != ".py":
+        raise InvalidValue(f"The python_model {str(path)!r} is no Python script: its name must end in .py.")
+    return file.name, file.read_bytes()
+
+
+def _import(name: str, *arguments: Any, **options: Any) -> Any:
+    package, dot, rest = name.partition(".")
+    if package == "mlflow":
+        with contextlib.suppress(ModuleNotFoundError):
+            return builtins.__import__(f"fitbook{dot}{rest}", *arguments, **options)
+    return builtins.__import__(name, *arguments, **options)
+
+
+def _read_code(path: Path) -> dict[str, bytes]:
+    """Content of a file or folder, by what follows its name."""
+    if path.is_file():
+        return {"": path.read_bytes()}
+    if not path.is_dir():
+        raise NotFound("file or folder", str(path), hint="It was given in code_paths.")
+    files = (file for file in sorted(path.rglob("*")) if file.is_file())
+    kept = (f for f in files if "__pycache__" not in f.parts and not f.relative_to(path).parts[0].startswith("."))
+    return {f"/{file.relative_to(path).as_posix()}": file.read_bytes() for file in kept}
+
+
+def _source_of(module: str) -> Path | None:
+    """The file, or the folder of a package, that a module was imported from."""
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if not file:
+        return None
+    return Path(file).parent if Path(file).name == "__init__.py" else Path(file)
+
+
+def _is_package(path: Path) -> bool:
+    return path.name.isidentifier() and any(path.glob("*.py"))
+
+
+def _is_below(file: str | None, folder: Path) -> bool:
+    return file is None or Path(file).resolve().is_relative_to(folder.resolve())
