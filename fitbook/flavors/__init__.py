@@ -4,7 +4,7 @@ from fitbook.flavors._base import Flavor, Snapshot, render, write
 from fitbook.flavors._code import with_code
 from fitbook.flavors._lookup import flavor_named, flavor_names
 from fitbook.flavors._pyfunc import PyFuncModel, load_pyfunc, opened
-from fitbook.flavors._python_model import FunctionModel, PythonModel, PythonModelContext
+from fitbook.pythonmodel import FunctionModel, PythonModel, PythonModelContext
 
 __all__ = [
     "Flavor",

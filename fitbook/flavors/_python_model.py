@@ -13,7 +13,6 @@ import re
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Literal
 
 from fitbook.errors import InvalidValue, ModelError, NotFound
@@ -24,13 +23,14 @@ from fitbook.flavors._trust import loads
 from fitbook.models._example import split_example
 from fitbook.models._hints import hints_of, is_list_hint
 from fitbook.models._signature import ModelSignature, signature_of_example, signature_of_hints
+from fitbook.pythonmodel import FunctionModel, PythonModel, PythonModelContext
 
 PICKLE = "python_model.pkl"
 LOADER = "mlflow.pyfunc.model"
 
-# A pickle names the base classes below by the first of these, as Python wants it, and is kept with the second: so MLflow
-# finds its own, and needs no fitbook, and the door that loads pickles here turns them back. Texts of one length can be
-# exchanged in place.
+# Python writes the first of these for the module of the base classes, and the second is put in its place: so MLflow finds
+# its own classes and needs no fitbook. The door that loads pickles here turns it back. Texts of one length can be exchanged
+# in place.
 _OURS, _THEIRS = b"\x8c\x13fitbook.pythonmodel\x94", b"\x8c\x13mlflow.pyfunc.model\x94"
 
 _DECOMPRESS: dict[object, Callable[[bytes], bytes]] = {
@@ -38,93 +38,6 @@ _DECOMPRESS: dict[object, Callable[[bytes], bytes]] = {
     "bzip2": bz2.decompress,
     "lzma": lzma.decompress,
 }
-
-
-class PythonModelContext:
-    """What a Python model finds where it is loaded.
-
-    Parameters
-    ----------
-    artifacts : dict of str to str
-        Local paths of the files and folders that were saved with the model, by the names given then.
-    model_config : dict, optional
-        The model's settings.
-    """
-
-    __module__ = "fitbook.pythonmodel"
-
-    def __init__(self, artifacts: Mapping[str, str], model_config: Mapping[str, Any] | None = None) -> None:
-        self._artifacts = dict(artifacts)
-        self._model_config = dict(model_config or {})
-
-    @property
-    def artifacts(self) -> dict[str, str]:
-        """Local paths by name."""
-        return self._artifacts
-
-    @property
-    def model_config(self) -> dict[str, Any]:
-        """The model's settings."""
-        return self._model_config
-
-
-class PythonModel:
-    """Subclass it to save any Python code as a model.
-
-    Write ``predict(self, context, model_input, params=None)``; ``context`` and ``params`` may be left out. An input that is
-    annotated as a list of something, e.g. ``list[str]``, becomes the model's signature.
-
-    Examples
-    --------
-    >>> class Doubler(PythonModel):
-    ...     def predict(self, model_input):
-    ...         return [2 * x for x in model_input]
-    """
-
-    __module__ = "fitbook.pythonmodel"
-
-    # MLflow's loader asks for it, to convert its input to what annotations say; None converts nothing.
-    predict_type_hints = SimpleNamespace(input=None, output=None)
-
-    def load_context(self, context: PythonModelContext) -> None:
-        """Called once after loading; load what the artifacts contain here.
-
-        Parameters
-        ----------
-        context : PythonModelContext
-        """
-
-    def predict(self, context: Any, model_input: Any, params: dict[str, Any] | None = None) -> Any:
-        """Predict.
-
-        Parameters
-        ----------
-        context : PythonModelContext
-        model_input : object
-            What the caller gave, cast to the model's signature if it has one.
-        params : dict, optional
-        """
-        raise ModelError(f"{type(self).__name__} has no predict method; define predict(self, context, model_input).")
-
-
-class FunctionModel(PythonModel):
-    """A plain function as a model.
-
-    Parameters
-    ----------
-    func : callable
-        Called with the model's input, and with ``params`` if it has a parameter of that name.
-    """
-
-    __module__, __qualname__ = "fitbook.pythonmodel", "_FunctionPythonModel"
-
-    def __init__(self, func: Callable[..., Any]) -> None:
-        self.func = func
-
-    def predict(self, context: Any, model_input: Any, params: dict[str, Any] | None = None) -> Any:
-        """Call the function."""
-        takes_params = "params" in inspect.signature(self.func).parameters
-        return self.func(model_input, params=params) if takes_params else self.func(model_input)
 
 
 class BoundPythonModel:

@@ -193,7 +193,7 @@ def _imports(data: bytes, module: str) -> bool:
             return True
         pushed = argument if opcode.name in ("SHORT_BINUNICODE", "BINUNICODE") else None
         if opcode.name in ("BINGET", "LONG_BINGET"):
-            texts = [texts[-1], memo[int(argument)]]
+            texts = [texts[-1], memo[int(argument or 0)]]
         elif pushed is not None:
             texts = [texts[-1], pushed]
     return False

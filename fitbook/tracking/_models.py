@@ -107,7 +107,6 @@ def freeze_model(
     ``example`` is input, and output for some of it, from which the signature is inferred.
     """
     _validate.key("model", path)
-    _claimed.setdefault(run, set()).add(path)
     notes: tuple[str, ...] = ()
     if example is not None and example[0] is not None:
         signature, why = describe_signature(*example)
@@ -115,6 +114,7 @@ def freeze_model(
         if why:
             notes = (f"signature: {why}",)
     snapshot = _snapshot(flavor, model, options)
+    _claimed.setdefault(run, set()).add(path)
     return PendingModel(run, path, f"m-{uuid.uuid4().hex}", flavor, snapshot, now_ms(), notes)
 
 
