@@ -11,7 +11,7 @@ SUITE_ARGS ?=
 
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help demo test faults sklearn-suite distributed lint bench interop docs clean twins oldest
+.PHONY: help demo test faults sklearn-suite distributed lint bench interop models-interop docs clean twins oldest
 
 help:  ## Say what there is.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -69,8 +69,25 @@ oldest: .venv-oldest/.test  ## Run the test suite with the oldest versions of ev
 	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-oldest.txt --editable '.[test]'
 	@touch $@
 
-interop: $(VENV)/.test $(PEER)  ## Compare imports from the real MLflow (file store, database, server), run by run.
+interop: $(VENV)/.test $(PEER) models-interop  ## Imports and models, both ways, with the real MLflow 3 and 2.8. A quarter of an hour.
 	$(BIN)/python tests/interop/compare_with_mlflow.py $(PEER)
+
+# Both libraries run in these, so that they have one scikit-learn; MLflow 2.8 with that of its time.
+models-interop: $(VENV)/.test .venv-mlflow/3/.models .venv-mlflow/2.8/.models  ## Models only, both ways, with the real MLflow 3 and 2.8.
+	$(BIN)/python tests/interop/models_with_mlflow.py .venv-mlflow/3/bin/python
+	$(BIN)/python tests/interop/models_with_mlflow.py .venv-mlflow/2.8/bin/python
+
+NEEDED = wrapt lark tqdm skops
+
+.venv-mlflow/3/.models: .venv-mlflow/3/bin/python
+	$< -m pip install --quiet --disable-pip-version-check $(NEEDED) xgboost-cpu lightgbm
+	@touch $@
+
+.venv-mlflow/2.8/.models:
+	$(OLDEST_PYTHON) -m venv .venv-mlflow/2.8
+	.venv-mlflow/2.8/bin/python -m pip install --quiet --disable-pip-version-check 'mlflow==2.8.*' 'sqlalchemy<2.1' \
+	  'scikit-learn==1.3.*' 'setuptools<81' $(NEEDED) 'xgboost-cpu<3' 'lightgbm<4.6'
+	@touch $@
 
 .venv-mlflow/$(MLFLOW)/bin/python:
 	$(BIN)/python -m venv .venv-mlflow/$(MLFLOW)

@@ -11,7 +11,7 @@ from fitbook._log import FitbookWarning
 from fitbook.errors import ModelError, NotFound
 from fitbook.flavors._code import make_importable
 from fitbook.flavors._lookup import flavor_named, flavor_names
-from fitbook.flavors._python_model import LOADER, BoundPythonModel
+from fitbook.flavors._python_model import LOADERS, BoundPythonModel
 from fitbook.models._hints import instances, is_list_hint
 from fitbook.models._infer import is_frame
 from fitbook.models._installed import warn_of_differences
@@ -118,7 +118,7 @@ def opened(folder: Path, *, check: bool = True) -> Model:
     described = Model.load(folder)
     described.check_readable()
     if check:
-        warn_of_differences(folder, described, stacklevel=4)
+        warn_of_differences(folder, described)
     make_importable(folder, described)
     return described
 
@@ -159,7 +159,7 @@ def load_pyfunc(
         # A library whose models want more than a call of a method says so itself.
         own = getattr(flavor, "predictor", None)
         return PyFuncModel(metadata, raw, own(raw, config) if own else _predictor(raw, function.get("predict_fn")))
-    if function.get("loader_module") == LOADER:
+    if function.get("loader_module") in LOADERS:
         settings = {**(function.get("config") or {}), **(model_config or {})}
         bound = flavor_named("python_function").load(folder, {**function, "config": settings})
         return PyFuncModel(metadata, bound, _bound_predictor(bound, metadata.signature))

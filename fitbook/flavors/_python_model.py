@@ -27,11 +27,12 @@ from fitbook.pythonmodel import FunctionModel, PythonModel, PythonModelContext
 
 PICKLE = "python_model.pkl"
 LOADER = "mlflow.pyfunc.model"
+LOADERS = (LOADER, "mlflow.pyfunc.loaders.code_model")
 
 # Python writes the first of these for the module of the base classes, and the second is put in its place: so MLflow finds
 # its own classes and needs no fitbook. The door that loads pickles here turns it back. Texts of one length can be exchanged
 # in place.
-_OURS, _THEIRS = b"\x8c\x13fitbook.pythonmodel\x94", b"\x8c\x13mlflow.pyfunc.model\x94"
+_OURS, _THEIRS = (b"\x8c\x13" + module + b"\x94" for module in (b"fitbook.pythonmodel", b"mlflow.pyfunc.model"))
 
 _DECOMPRESS: dict[object, Callable[[bytes], bytes]] = {
     "gzip": gzip.decompress,

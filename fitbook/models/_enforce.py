@@ -7,7 +7,7 @@ from typing import Any
 
 from fitbook.errors import SchemaMismatch
 from fitbook.models._enforce_arrays import enforce_arrays, listed, lossless
-from fitbook.models._infer import Undescribable, is_frame, is_series, is_sparse, schema_of
+from fitbook.models._infer import Undescribable, is_frame, is_polars, is_series, is_sparse, schema_of
 from fitbook.models._schema import (
     NUMPY_NAME,
     ColSpec,
@@ -38,6 +38,24 @@ def enforce_schema(data: Any, schema: Schema) -> Any:
         if alone is not None:
             return alone
     return _enforce_columns(_as_frame(data, schema), schema)
+
+
+def enforce_list(data: Any, schema: Schema) -> Any:
+    """Check a list of instances against the one type that a type hint gave them; pydantic models check themselves.
+
+    Raises
+    ------
+    SchemaMismatch
+        It is no list, or an instance is of another type.
+    """
+    wanted: ColumnType = schema.inputs[0].type
+    if not isinstance(data, list):
+        raise SchemaMismatch(f"The model needs a list of {_show(wanted)}, and got a {type(data).__name__}.")
+    for number, item in enumerate(data):
+        came = _value_type(item)
+        if not hasattr(item, "model_fields") and (not _widens(came, wanted) or came is DataType.any is not wanted):
+            raise SchemaMismatch(f"The model needs a list of {_show(wanted)}, and item {number} is {item!r:.100}.")
+    return data
 
 
 def enforce_params(params: dict[str, Any] | None, schema: ParamSchema) -> dict[str, Any]:
@@ -140,6 +158,8 @@ def _as_frame(data: Any, schema: Schema) -> Any:
 
     if is_frame(data):
         return data
+    if is_polars(data):
+        return _pandas_of(data)
     names = schema.input_names()
     if isinstance(data, dict):
         # Values that are all lists or arrays of one length are columns; otherwise the dict is one row.
@@ -161,6 +181,24 @@ def _as_frame(data: Any, schema: Schema) -> Any:
         )
     frame.columns = pd.Index(names)
     return frame.infer_objects() if object in frame.dtypes.tolist() else frame
+
+
+def _pandas_of(data: Any) -> Any:
+    """A polars table as the pandas one that the model's signature speaks of; without pyarrow, which `to_pandas` wants."""
+    import pandas as pd  # noqa: PLC0415
+
+    columns = [data] if hasattr(data, "to_frame") else data.get_columns()
+    nullable = {"Int64", "Int32", "Int16", "Int8", "UInt8", "UInt16", "UInt32", "UInt64", "Boolean"}
+    found: dict[str, Any] = {}
+    for column in columns:
+        kind = str(column.dtype.base_type())
+        if kind in nullable and column.null_count():
+            found[column.name] = pd.array(column.to_list(), dtype=kind.lower() if kind == "Boolean" else kind)
+        elif kind in ("Date", "Datetime"):
+            found[column.name] = pd.to_datetime(pd.Series(column.to_list()))
+        else:
+            found[column.name] = column.to_numpy() if column.dtype.is_numeric() else column.to_list()
+    return pd.DataFrame(found)
 
 
 def _enforce_columns(frame: Any, schema: Schema) -> Any:
@@ -278,4 +316,6 @@ def _show(kind: ColumnType) -> str:
         return "values without a common type" if kind is DataType.any else str(kind)
     if kind["type"] == "array" and "items" in kind:
         return f"a list of {_show(_nested(kind['items']))}"
+    if kind["type"] == "map":
+        return f"a dict of {_show(_nested(kind['values']))}"
     return f"a dict with the keys {listed(list(kind.get('properties', {})))}"

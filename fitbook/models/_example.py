@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fitbook.errors import ModelError, NotFound
-from fitbook.models._infer import is_frame, is_series, is_sparse
+from fitbook.models._infer import is_frame, is_polars, is_series, is_sparse
 from fitbook.models._schema import NUMPY_NAME, DataType, Schema
 
 EXAMPLE = "input_example.json"
@@ -67,6 +67,12 @@ def split_example(example: Any) -> tuple[Any, dict[str, Any] | None]:
 def _content(example: Any, info: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     if is_series(example):
         example = example.to_frame()
+    if is_polars(example):
+        columns = [example] if hasattr(example, "to_frame") else example.get_columns()
+        rows = zip(*(column.to_list() for column in columns), strict=True)
+        split = {"columns": [column.name for column in columns], "data": list(rows)}
+        info |= {"type": "dataframe", "pandas_orient": "split"}
+        return split, {"dataframe_split": split}
     if is_frame(example):
         default_names = example.columns.tolist() == list(range(example.shape[1]))
         split = {"data": example.to_numpy(dtype=object, na_value=None).tolist()}

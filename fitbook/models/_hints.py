@@ -54,12 +54,18 @@ def schema_of_hint(hint: Any) -> Schema:
     return Schema([ColSpec(_type_of(typing.get_args(hint)[0]))])
 
 
+def as_list(data: Any) -> Any:
+    """Turn a table or array into the list of its rows; a table of one column into that of its values."""
+    if is_frame(data):
+        return data.iloc[:, 0].tolist() if data.shape[1] == 1 else data.to_dict("records")
+    if is_series(data) or (hasattr(data, "tolist") and getattr(data, "ndim", 0) > 0):
+        return data.tolist()
+    return data
+
+
 def instances(data: Any, hint: Any) -> Any:
     """Turn a prediction's input into the list that the hint promises; pydantic models are built from dicts."""
-    if is_frame(data):
-        data = data.iloc[:, 0].tolist() if data.shape[1] == 1 else data.to_dict("records")
-    elif is_series(data) or (hasattr(data, "tolist") and getattr(data, "ndim", 0) > 0):
-        data = data.tolist()
+    data = as_list(data)
     kind = (*typing.get_args(hint), None)[0]
     if _is_pydantic(kind) and isinstance(data, list):
         return [item if isinstance(item, kind) else kind.model_validate(item) for item in data]

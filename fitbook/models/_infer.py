@@ -44,6 +44,8 @@ def schema_of(data: Any) -> Schema:
     """
     if is_frame(data):
         return _frame_schema(data)
+    if is_polars(data):
+        return _polars_schema(data)
     if is_series(data):
         missing = bool(data.iloc[:NULL_SAMPLE].isna().any())
         return Schema([ColSpec(_column_type(data), _plain(data.name), required=not missing)])
@@ -94,6 +96,12 @@ def is_series(data: Any) -> bool:
     return pandas is not None and isinstance(data, pandas.Series)
 
 
+def is_polars(data: Any) -> bool:
+    """Whether it is a polars DataFrame or Series, without importing polars."""
+    polars = sys.modules.get("polars")
+    return polars is not None and isinstance(data, (polars.DataFrame, polars.Series))
+
+
 def is_sparse(data: Any) -> bool:
     """Whether it is a scipy sparse matrix or array, without importing scipy."""
     sparse = sys.modules.get("scipy.sparse")
@@ -130,6 +138,32 @@ def _frame_schema(frame: Any) -> Schema:
             for i, (name, kind) in enumerate(zip(names, kinds, strict=True))
         ]
     )
+
+
+_POLARS = {
+    **dict.fromkeys(("Int8", "Int16", "Int32", "UInt8", "UInt16"), DataType.integer),
+    **dict.fromkeys(("Int64", "UInt32"), DataType.long),
+    **dict.fromkeys(("String", "Categorical", "Enum"), DataType.string),
+    **dict.fromkeys(("Date", "Datetime"), DataType.datetime),
+    "Float32": DataType.float,
+    "Float64": DataType.double,
+    "Boolean": DataType.boolean,
+    "Binary": DataType.binary,
+}
+
+
+def _polars_schema(data: Any) -> Schema:
+    """Columns by their dtypes, which say all but for nested ones; and polars knows without a look which have nulls."""
+    columns = [data] if hasattr(data, "to_frame") else data.get_columns()
+    specs = []
+    for column in columns:
+        kind: ColumnType | None = _POLARS.get(str(column.dtype.base_type()))
+        if kind is None and str(column.dtype.base_type()) in ("List", "Array", "Struct", "Object"):
+            kind = _common_type(_sample(column[: SAMPLE * 5].to_list()))
+        specs.append(ColSpec(kind or DataType.any, column.name or None, required=not column.null_count()))
+    if not specs:
+        raise Undescribable("the DataFrame has no columns")
+    return Schema(specs)
 
 
 def _dict_schema(data: dict[Any, Any]) -> Schema:

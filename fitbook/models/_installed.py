@@ -41,7 +41,7 @@ def differences(folder: Path, described: Model) -> list[str]:
     return [text for text in [_python(described), *found] if text]
 
 
-def warn_of_differences(folder: Path, described: Model, *, stacklevel: int = 3) -> None:
+def warn_of_differences(folder: Path, described: Model) -> None:
     """Give one warning that names the packages that are here in other versions than the model was saved with."""
     found = differences(folder, described)
     if found:
@@ -49,7 +49,7 @@ def warn_of_differences(folder: Path, described: Model, *, stacklevel: int = 3) 
             f"The model in {folder} was saved with other versions than are installed here: {', '.join(found)}. Its "
             "predictions may differ; its requirements.txt says what to install.",
             FitbookWarning,
-            stacklevel=stacklevel + 1,
+            stacklevel=5,
         )
 
 

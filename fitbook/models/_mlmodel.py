@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,8 @@ MLMODEL = "MLmodel"
 
 MLFLOW_FORMAT = "3.1.0"
 """The MLflow release whose file format is written. Its readers parse this as a version, and warn where it is absent."""
+
+_MAX_BYTES, _MAX_NODES, _MAX_DEPTH = 50_000_000, 1_000_000, 100
 
 _FROM_HINTS = "is_signature_from_type_hint"
 
@@ -176,10 +179,17 @@ class Model:
         """
         import yaml  # noqa: PLC0415
 
+        if len(text) > _MAX_BYTES:
+            raise ModelError(f"The MLmodel file has {len(text)} bytes, which is more than any model's; it is damaged.")
+        kind = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         try:
-            content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        except yaml.YAMLError as error:
-            raise ModelError(f"The MLmodel file is not YAML: {error}") from error
+            _check_depth(yaml.parse(text, Loader=kind))
+            loader = kind(text)
+            node = loader.get_single_node()
+            _count(node, {})
+            content = loader.construct_document(node) if node is not None else None
+        except (yaml.YAMLError, RecursionError, ValueError) as error:
+            raise ModelError(f"The MLmodel file is not plain YAML: {error}") from error
         if not isinstance(content, dict):
             raise ModelError("The MLmodel file is empty or no table; it is no model's, or damaged.")
         return cls.from_dict(content)
@@ -202,6 +212,34 @@ class Model:
             return cls.from_yaml(file.read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             raise NotFound("model", str(path), hint="The folder of a model contains a file 'MLmodel'.") from None
+
+
+def _check_depth(events: Iterable[Any]) -> None:
+    # The C library builds what is nested by recursion, and ends the process when the stack does.
+    from yaml.events import CollectionEndEvent, CollectionStartEvent  # noqa: PLC0415
+
+    depth = 0
+    for event in events:
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > _MAX_DEPTH:
+            raise ModelError(f"The MLmodel file is nested deeper than {_MAX_DEPTH} levels; no model's is.")
+
+
+def _count(node: Any, known: dict[int, int]) -> int:
+    """Count the nodes of YAML with all aliases written out; raises `ModelError` for a bomb."""
+    if id(node) in known:
+        if not known[id(node)]:
+            raise ModelError("The MLmodel file contains itself by an alias; no model's does.")
+        return known[id(node)]
+    known[id(node)] = 0
+    inner = node.value if isinstance(getattr(node, "value", None), list) else []
+    parts = (part for item in inner for part in (item if isinstance(item, tuple) else (item,)))
+    known[id(node)] = count = 1 + sum(_count(part, known) for part in parts)
+    if count > _MAX_NODES:
+        raise ModelError(
+            f"The MLmodel file has more than {_MAX_NODES} values with its aliases written out; it is a bomb."
+        )
+    return count
 
 
 def _numbers(version: object) -> tuple[int, ...]:

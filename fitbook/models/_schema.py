@@ -109,7 +109,9 @@ class ColSpec:
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
         named = {} if self.name is None else {"name": self.name}
-        return {**_type_to_dict(self.type), **named, "required": self.required}
+        # Readers take a plain column for required if nothing is said, and MLflow before 2.10 can't read that it is.
+        plain = self.required and isinstance(self.type, DataType) and self.type is not DataType.any
+        return {**_type_to_dict(self.type), **named, **({} if plain else {"required": self.required})}
 
     def __str__(self) -> str:
         text = self.type if isinstance(self.type, str) else json.dumps(self.type)

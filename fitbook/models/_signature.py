@@ -9,9 +9,9 @@ from typing import Any
 
 from fitbook._log import FitbookWarning
 from fitbook.errors import ModelError
-from fitbook.models._enforce import enforce_params, enforce_schema
+from fitbook.models._enforce import enforce_list, enforce_params, enforce_schema
 from fitbook.models._example import split_example
-from fitbook.models._hints import is_list_hint, schema_of_hint
+from fitbook.models._hints import as_list, is_list_hint, schema_of_hint
 from fitbook.models._infer import Undescribable, params_of, schema_of
 from fitbook.models._schema import ParamSchema, Schema
 
@@ -54,7 +54,9 @@ class ModelSignature:
         fitbook.errors.SchemaMismatch
             Names the column, what was expected and what came.
         """
-        return data if self.inputs is None else enforce_schema(data, self.inputs)
+        if self.inputs is None:
+            return data
+        return enforce_list(as_list(data), self.inputs) if self.from_type_hints else enforce_schema(data, self.inputs)
 
     def enforce_params(self, params: dict[str, Any] | None) -> dict[str, Any]:
         """Check the parameters of a prediction and add the defaults.

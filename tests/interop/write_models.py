@@ -6,6 +6,8 @@ Runs in an environment that has the library. Beside each model lies what it pred
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
+import importlib.util
 import inspect
 import json
 import sys
@@ -14,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from packaging.version import Version
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -24,6 +27,9 @@ LIBRARY, OUT = importlib.import_module(sys.argv[1]), Path(sys.argv[2])
 for module in ("sklearn", "pyfunc", "models", "xgboost", "lightgbm"):
     if importlib.util.find_spec(f"{sys.argv[1]}.{module}"):
         importlib.import_module(f"{sys.argv[1]}.{module}")
+
+# MLflow runs scripts since 2.12.
+READER_RUNS_SCRIPTS = Version(importlib.metadata.version("mlflow")) >= Version("2.12")
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(40, 3))
@@ -65,7 +71,9 @@ def save(name: str, how: Any, data: Any, output: Any, params: Any = None, **opti
     how(path=str(OUT / name), signature=signature, input_example=data[:2], **options)
     described = {"predictions": np.asarray(output).tolist(), "signature": signature.to_dict()}
     (OUT / f"{name}.json").write_text(json.dumps(described))
-    data.to_csv(OUT / f"{name}.csv", index=False) if isinstance(data, pd.DataFrame) else np.save(OUT / f"{name}.npy", data)
+    data.to_csv(OUT / f"{name}.csv", index=False) if isinstance(data, pd.DataFrame) else np.save(
+        OUT / f"{name}.npy", data
+    )
 
 
 def estimators() -> None:
@@ -96,9 +104,11 @@ def python_models() -> None:
     how = LIBRARY.pyfunc.save_model
     options = {"artifacts": {"offset": str(OUT / "offset.txt")}, "code_paths": [str(OUT / "shifting.py")]}
     options["pip_requirements"] = ["numpy"]
+    if "code_paths" not in inspect.signature(how).parameters and sys.argv[1] == "mlflow":  # as MLflow 2 called it
+        options["code_path"] = options.pop("code_paths")
     save("python", how, small, output, params={"factor": 1}, python_model=Shifter(), **options)
     (OUT / "tripler.py").write_text(SCRIPT)
-    if hasattr(LIBRARY.models, "set_model"):
+    if hasattr(LIBRARY.models, "set_model") and READER_RUNS_SCRIPTS:
         options = {"python_model": str(OUT / "tripler.py"), "pip_requirements": ["numpy"]}
         save("python-code", how, small, small["a"].to_numpy() * 3, **options)
 

@@ -83,3 +83,43 @@ def test_reading_needs_no_ml_library(tmp_path):
     )
     out = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 50)
+)
+MERGES = "a0: &a0 {x: 1}\n" + "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}\n" for n in range(1, 50))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        BOMB,
+        MERGES,
+        "flavors: &f {a: *f}",
+        "flavors: !!python/object/apply:os.system [false]",
+        "[" * 100_000,
+        "flavors: {x: {}}\n" + "#" * 50_000_001,
+        b"flavors: \xff\xfe",
+    ],
+    ids=["aliases", "merges", "circle", "tag", "depth", "size", "bytes"],
+)
+def test_hostile_yaml_is_refused(text):
+    with pytest.raises(ModelError, match="MLmodel file"):
+        Model.from_yaml(text)
+
+
+def test_aliases_as_yaml_writes_them_are_read():
+    shared = {"a": [1]}
+    text = yaml.safe_dump({"flavors": {"x": shared, "y": shared}})
+    assert "*id001" in text
+    assert Model.from_yaml(text).flavors == {"x": shared, "y": shared}
+
+
+@pytest.mark.parametrize("newer", [{"fitbook_version": "999.0"}, {"mlflow_version": "99.1.0"}])
+def test_what_a_newer_version_wrote_is_not_loaded(newer):
+    described = Model(flavors={"x": {}}, **newer)
+    with pytest.raises(ModelError, match="newer than this version of fitbook can read.*upgrade"):
+        Model.from_yaml(described.to_yaml()).check_readable()
+    Model(mlflow_version="3.999.1", fitbook_version=None).check_readable()
+    Model(mlflow_version=None).check_readable()

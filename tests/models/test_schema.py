@@ -36,7 +36,7 @@ def test_tensors_survive_json(shape, dtype):
 def test_json_is_mlflows():
     columns = Schema([ColSpec("double", "a"), ColSpec(array_of(DataType.string), "b", required=False)])
     assert columns.to_json() == (
-        '[{"type": "double", "name": "a", "required": true}, '
+        '[{"type": "double", "name": "a"}, '
         '{"type": "array", "items": {"type": "string"}, "name": "b", "required": false}]'
     )
     tensor = Schema([TensorSpec(np.dtype("float64"), (-1, 4))])

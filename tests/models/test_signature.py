@@ -12,7 +12,7 @@ def test_a_signature_survives_its_dict():
     assert signature is not None
     assert ModelSignature.from_dict(signature.to_dict()) == signature
     assert signature.to_dict() == {
-        "inputs": '[{"type": "double", "name": "a", "required": true}]',
+        "inputs": '[{"type": "double", "name": "a"}]',
         "outputs": '[{"type": "tensor", "tensor-spec": {"dtype": "int64", "shape": [-1]}}]',
         "params": '[{"name": "t", "default": 0.5, "shape": null, "type": "double"}]',
     }

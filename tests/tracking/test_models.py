@@ -111,6 +111,59 @@ def test_several_models_in_one_run() -> None:
         assert [_factor(f"models:/{info.model_id}") for info in infos] == [1, 2]
 
 
+def test_a_second_model_of_a_path_leaves_the_first_as_it_is() -> None:
+    client = fitbook.Client()
+    with fitbook.start_run() as run:
+        first = fitbook.sklearn.log_model(_model(1), "model", registered_model_name="m")
+        second = fitbook.sklearn.log_model(_model(2), "model", registered_model_name="m")
+    assert second.model_uri == f"runs:/{run.run_id}/model--2"
+    assert [_factor(f"models:/{info.model_id}") for info in (first, second)] == [1, 2]
+    assert [_factor(f"models:/m/{n}") for n in (1, 2)] == [1, 2]
+    # A path is its last model's, as in MLflow.
+    assert _factor(f"runs:/{run.run_id}/model") == _factor("runs:/latest/model") == 2
+    with fitbook.start_run(run_id=run.run_id):
+        fitbook.sklearn.log_model(_model(3), "model")
+    assert _factor(f"runs:/{run.run_id}/model") == 3
+    assert fitbook.register_model(f"runs:/{run.run_id}/model", "m").source.endswith("/model--3")
+    assert client.get_model_version("m", 1).source == first.model_uri
+    assert _factor("models:/m/1") == 1
+
+
+def test_a_second_model_does_not_wait_for_the_files_of_the_first() -> None:
+    with fitbook.start_run() as run:
+        pending = freeze_model(run, "sklearn", _model(1), "model")
+        assert fitbook.sklearn.log_model(_model(2), "model").artifact_path == "model--2"
+        pending.write()
+    assert _factor(f"models:/{pending.model_id}") == 1
+
+
+def test_a_model_in_object_storage_is_loaded_and_registered(tmp_path: Path) -> None:
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    fitbook.sklearn.save_model(_model(4), tmp_path / "m")
+    MemoryFileSystem().put(str(tmp_path / "m"), "/bucket-of-models/churn", recursive=True)
+    uri = "memory://bucket-of-models/churn"
+    assert _factor(uri) == 4
+    assert np.allclose(fitbook.pyfunc.load_model(uri).predict(X), Y * 4)
+    assert fitbook.register_model(uri, "m").source == uri
+    assert _factor("models:/m/1") == 4
+
+
+def test_what_no_package_provides_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my_steps_.py").write_text(
+        "from sklearn.linear_model import LinearRegression\nclass Mine(LinearRegression): ...\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import my_steps_  # type: ignore[import-not-found]
+
+    model = my_steps_.Mine().fit(X, Y)
+    with pytest.warns(fitbook.FitbookWarning, match="needs my_steps_, which no installable package.*code_paths"):
+        fitbook.sklearn.save_model(model, tmp_path / "a")
+    fitbook.sklearn.save_model(model, tmp_path / "b", infer_code_paths=True, freeze_environment=True)
+    assert (tmp_path / "b" / "code" / "my_steps_.py").is_file()
+    assert "numpy==" in (tmp_path / "b" / "requirements-frozen.txt").read_text()
+
+
 # -- the latest ------------------------------------------------------------------------------------------------------
 
 
