@@ -26,7 +26,7 @@ from typing import Any
 # Beside this file lie modules with everyday names: only the folder above may be searched for imports.
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from benchmarks import api, fits, process, searches, store_scale, store_writes  # noqa: E402
+from benchmarks import api, fits, models, process, searches, store_scale, store_writes  # noqa: E402
 from benchmarks.measure import Effort  # noqa: E402
 from benchmarks.tools import NAMES, Tool, environment  # noqa: E402
 
@@ -38,6 +38,7 @@ GROUPS = {
     "scale": store_scale.CASES,
     "million": store_scale.MILLION,
     "api": api.CASES,
+    "models": models.CASES,
 }
 # Not without being asked for: it takes ten minutes.
 ASKED_FOR = "million"

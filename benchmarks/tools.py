@@ -6,6 +6,7 @@ import importlib
 import os
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("fitbook", "mlflow")
@@ -57,10 +58,17 @@ class Tool:
         uri = f"sqlite:///{directory / 'mlflow.db'}" if self.is_peer else str(directory / "fitbook-runs")
         self.module.set_tracking_uri(uri)
 
-    def save_model(self, model: object, folder: Path) -> None:
+    def save_model(self, model: object, folder: Path, **options: Any) -> None:
         """Write a model as autologging would: MLflow by cloudpickle too, whose other format refuses forests."""
-        options = {"serialization_format": "cloudpickle"} if self.is_peer else {}
-        self.sklearn.save_model(model, str(folder), **options)
+        self.sklearn.save_model(model, str(folder), **options, **self._format)
+
+    def log_model(self, model: object) -> None:
+        """Write a model into the active run."""
+        self.sklearn.log_model(model, name="model", **self._format)
+
+    @property
+    def _format(self) -> dict[str, str]:
+        return {"serialization_format": "cloudpickle"} if self.is_peer else {}
 
     def count_runs(self) -> int:
         """Number of runs in the current store."""

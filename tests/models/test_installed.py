@@ -20,7 +20,7 @@ def _differences(folder, text, python=None):
 
 
 def test_what_differs_is_named(tmp_path):
-    text = f"NumPy=={NUMPY}\nscipy[x] == 0.1 ; python_version > '3'\nsurely-not-there==2.0\npandas>=1\n# remark\n-r x\nmlflow==9"
+    text = f"NumPy=={NUMPY}\nscipy[x] == 0.1 ; python_version > '3'\nsurely-not-there==2.0\npandas>=1\n# r\n-r x\nmlflow==9"
     assert _differences(tmp_path, text) == [
         f"scipy 0.1 (here {version('scipy')})",
         "surely-not-there 2.0 (not installed)",
