@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -84,19 +85,29 @@ def save_model(
     )
 
 
-def load_model(model_uri: str | Path, suppress_warnings: bool = False, dst_path: str | None = None) -> PyFuncModel:
-    """Load a model of any flavor behind one ``predict``; the last two parameters are MLflow's and unused.
+def load_model(
+    model_uri: str | Path,
+    suppress_warnings: bool = False,
+    dst_path: str | None = None,
+    *,
+    trusted: Iterable[str] = (),
+) -> PyFuncModel:
+    """Load a model of any flavor behind one ``predict``; ``suppress_warnings`` and ``dst_path`` are MLflow's and unused.
 
     Parameters
     ----------
     model_uri : str or Path
         Any model URI; see `fitbook.sklearn.load_model`.
+    trusted : iterable of str, optional
+        As there.
 
     Raises
     ------
     NotFound
         There is no such model.
+    UntrustedModel
+        Loading it could run code that nobody trusts; the message names it.
     ModelError
         It can't be loaded, or none of its flavors is known here.
     """
-    return models.load_model(model_uri)  # type: ignore[no-any-return]
+    return models.load_model(model_uri, trusted=trusted)  # type: ignore[no-any-return]

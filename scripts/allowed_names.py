@@ -91,14 +91,28 @@ def _parts() -> Iterator[tuple[str, Callable[[], Any]]]:
         *(set("a"), frozenset("a"), bytearray(b"a"), complex(1, 2), 10**50, Bunch(a=1)),
         *(metrics.get_scorer(name) for name in metrics.get_scorer_names()),
         *(metrics.make_scorer(metrics.fbeta_score, beta=2), metrics.make_scorer(metrics.mean_pinball_loss)),
-        *(getattr(metrics.pairwise, name) for name in dir(metrics.pairwise) if name.endswith(("_distances", "_kernel"))),
+        *(
+            getattr(metrics.pairwise, name)
+            for name in dir(metrics.pairwise)
+            if name.endswith(("_distances", "_kernel"))
+        ),
         *(getattr(feature_selection, name) for name in ("f_classif", "f_regression", "chi2", "r_regression")),
         *(feature_selection.mutual_info_classif, feature_selection.mutual_info_regression),
         *(getattr(stats, name)(*args) for name, *args in _DISTRIBUTIONS),
         *(getattr(np, name) for name in dir(np) if isinstance(getattr(np, name), np.ufunc)),
         *(np.mean, np.median, np.std, np.sum, np.nan_to_num),
-        pd.Timestamp("2020-01-01"), pd.Timestamp("2020-01-01", tz="UTC"), pd.Timedelta(1), pd.NA, pd.NaT, pd.Interval(0, 1),
-        pd.Period("2020-01"), pd.CategoricalDtype(["a"]), pd.Int64Dtype(), pd.StringDtype(), pd.BooleanDtype(), pd.Float64Dtype(),
+        pd.Timestamp("2020-01-01"),
+        pd.Timestamp("2020-01-01", tz="UTC"),
+        pd.Timedelta(1),
+        pd.NA,
+        pd.NaT,
+        pd.Interval(0, 1),
+        pd.Period("2020-01"),
+        pd.CategoricalDtype(["a"]),
+        pd.Int64Dtype(),
+        pd.StringDtype(),
+        pd.BooleanDtype(),
+        pd.Float64Dtype(),
     ):
         yield repr(value)[:60], lambda value=value: value
     import datetime
@@ -111,8 +125,12 @@ def _parts() -> Iterator[tuple[str, Callable[[], Any]]]:
         yield repr(value), lambda value=value: value
     for name in model_selection.__all__:
         if name.endswith(("Fold", "Split", "Out", "Splitter")) and not name.startswith("Base"):
-            kind, args = getattr(model_selection, name), {"LeavePOut": (2,), "LeavePGroupsOut": (2,), "PredefinedSplit": ([0],)}
-            yield name, lambda kind=kind, args=args.get(name, ()): kind(*args)
+            kind, args = (
+                getattr(model_selection, name),
+                {"LeavePOut": (2,), "LeavePGroupsOut": (2,), "PredefinedSplit": ([0],)},
+            )
+            given = args.get(name, ())
+            yield name, lambda kind=kind, given=given: kind(*given)
     for kernel in (
         *(kernels.RBF() + kernels.WhiteKernel(), kernels.ConstantKernel() * kernels.Matern(), kernels.RBF() ** 2),
         *(kernels.RationalQuadratic(), kernels.ExpSineSquared(), kernels.DotProduct(), kernels.PairwiseKernel()),
@@ -127,45 +145,97 @@ def _parts() -> Iterator[tuple[str, Callable[[], Any]]]:
         more = {"mahalanobis": {"V": np.eye(4)}, "seuclidean": {"V": np.ones(4)}, "minkowski": {"p": 3}}.get(name, {})
         for kind in ("BallTree", "KDTree"):
             if name != "cosine":
-                yield f"{kind} {name}", lambda kind=kind, name=name, more=more: getattr(neighbors, kind)(X, metric=name, **more)
+                yield (
+                    f"{kind} {name}",
+                    lambda kind=kind, name=name, more=more: getattr(neighbors, kind)(X, metric=name, **more),
+                )
 
 
 _DISTRIBUTIONS = (
     *(("uniform", 0, 1), ("loguniform", 1, 10), ("reciprocal", 1, 10), ("randint", 1, 9), ("norm",), ("expon",)),
-    *(("gamma", 1), ("beta", 1, 1), ("lognorm", 1), ("poisson", 1), ("geom", 0.5), ("binom", 3, 0.5), ("truncnorm", 0, 1)),
-    *(("t", 3), ("chi2", 3), ("bernoulli", 0.5), ("triang", 0.5), ("zipf", 2), ("halfnorm",), ("cauchy",), ("laplace",)),
+    *(
+        ("gamma", 1),
+        ("beta", 1, 1),
+        ("lognorm", 1),
+        ("poisson", 1),
+        ("geom", 0.5),
+        ("binom", 3, 0.5),
+        ("truncnorm", 0, 1),
+    ),
+    *(
+        ("t", 3),
+        ("chi2", 3),
+        ("bernoulli", 0.5),
+        ("triang", 0.5),
+        ("zipf", 2),
+        ("halfnorm",),
+        ("cauchy",),
+        ("laplace",),
+    ),
 )
 
 
 def _composed() -> Iterator[tuple[str, Callable[[], Any]]]:
     """Options of estimators that bring other classes with them."""
     X, y = _data()
-    from sklearn import compose, ensemble, gaussian_process, linear_model, model_selection, neighbors, pipeline
-    from sklearn import preprocessing, svm, tree
+    from sklearn import (
+        compose,
+        ensemble,
+        gaussian_process,
+        linear_model,
+        model_selection,
+        neighbors,
+        pipeline,
+        preprocessing,
+        svm,
+        tree,
+    )
 
     positive = X.sum(axis=1)
     gradient = ensemble.HistGradientBoostingRegressor
     options: list[tuple[Any, Any]] = [
-        *((gradient(loss=name, max_iter=2, quantile=0.5), positive) for name in
-          ("squared_error", "absolute_error", "gamma", "poisson", "quantile")),
-        *((ensemble.GradientBoostingRegressor(loss=name, n_estimators=2), positive) for name in
-          ("squared_error", "absolute_error", "huber", "quantile")),
+        *(
+            (gradient(loss=name, max_iter=2, quantile=0.5), positive)
+            for name in ("squared_error", "absolute_error", "gamma", "poisson", "quantile")
+        ),
+        *(
+            (ensemble.GradientBoostingRegressor(loss=name, n_estimators=2), positive)
+            for name in ("squared_error", "absolute_error", "huber", "quantile")
+        ),
         *((ensemble.GradientBoostingClassifier(loss=name, n_estimators=2), y) for name in ("log_loss", "exponential")),
-        *((linear_model.SGDClassifier(loss=name), y) for name in
-          ("hinge", "log_loss", "modified_huber", "squared_hinge", "perceptron", "huber", "epsilon_insensitive")),
-        *((linear_model.SGDRegressor(loss=name), y) for name in
-          ("squared_error", "huber", "epsilon_insensitive", "squared_epsilon_insensitive")),
+        *(
+            (linear_model.SGDClassifier(loss=name), y)
+            for name in (
+                "hinge",
+                "log_loss",
+                "modified_huber",
+                "squared_hinge",
+                "perceptron",
+                "huber",
+                "epsilon_insensitive",
+            )
+        ),
+        *(
+            (linear_model.SGDRegressor(loss=name), y)
+            for name in ("squared_error", "huber", "epsilon_insensitive", "squared_epsilon_insensitive")
+        ),
         *((linear_model.TweedieRegressor(power=power), positive) for power in (0, 1, 1.5, 2, 3)),
         (ensemble.HistGradientBoostingClassifier(max_iter=2, early_stopping=True, categorical_features=[0]), y),
         (ensemble.HistGradientBoostingClassifier(max_iter=2), np.arange(60) % 3),
         (ensemble.GradientBoostingClassifier(n_estimators=2), np.arange(60) % 3),
         (ensemble.RandomForestClassifier(3, random_state=np.random.RandomState(0)), np.column_stack([y, 1 - y])),
-        *((tree.DecisionTreeRegressor(criterion=name, splitter=splitter), positive) for splitter in ("best", "random")
-          for name in ("squared_error", "friedman_mse", "absolute_error", "poisson")),
+        *(
+            (tree.DecisionTreeRegressor(criterion=name, splitter=splitter), positive)
+            for splitter in ("best", "random")
+            for name in ("squared_error", "friedman_mse", "absolute_error", "poisson")
+        ),
         *((tree.DecisionTreeClassifier(criterion=name), y.astype(str)) for name in ("gini", "entropy", "log_loss")),
         *((neighbors.KNeighborsClassifier(algorithm=name), y) for name in ("kd_tree", "ball_tree", "brute")),
-        *((neighbors.KernelDensity(algorithm=name, kernel=kernel), y) for name in ("kd_tree", "ball_tree")
-          for kernel in ("gaussian", "tophat", "epanechnikov", "exponential", "linear", "cosine")),
+        *(
+            (neighbors.KernelDensity(algorithm=name, kernel=kernel), y)
+            for name in ("kd_tree", "ball_tree")
+            for kernel in ("gaussian", "tophat", "epanechnikov", "exponential", "linear", "cosine")
+        ),
         (gaussian_process.GaussianProcessClassifier(), np.arange(60) % 3),
         (svm.SVC(kernel="linear", probability=False), y),
         (preprocessing.FunctionTransformer(np.log1p, np.expm1), y),
@@ -205,10 +275,15 @@ def _libraries() -> Iterator[tuple[str, Callable[[], Any]]]:
     """What boosting libraries' estimators need, where they are installed."""
     X, y = _data()
     made: list[tuple[str, str, dict[str, Any]]] = [
-        *(("xgboost", name, {"n_estimators": 2}) for name in ("XGBClassifier", "XGBRegressor", "XGBRFClassifier", "XGBRFRegressor")),
+        *(
+            ("xgboost", name, {"n_estimators": 2})
+            for name in ("XGBClassifier", "XGBRegressor", "XGBRFClassifier", "XGBRFRegressor")
+        ),
         *(("lightgbm", name, {"n_estimators": 2, "verbose": -1}) for name in ("LGBMClassifier", "LGBMRegressor")),
-        *(("catboost", name, {"iterations": 2, "verbose": 0, "allow_writing_files": False})
-          for name in ("CatBoostClassifier", "CatBoostRegressor")),
+        *(
+            ("catboost", name, {"iterations": 2, "verbose": 0, "allow_writing_files": False})
+            for name in ("CatBoostClassifier", "CatBoostRegressor")
+        ),
     ]
     for module, name, options in made:
         try:
@@ -255,13 +330,17 @@ def main() -> None:
     parser.add_argument("--show", action="store_true", help="only say what would be added")
     options = parser.parse_args()
     listed = set(LIST.read_text().splitlines()[HEAD.count("\n") :]) if LIST.exists() else set()
-    lines = {f"{use} {name}" for name, uses in needed().items() for use in uses - ({"name"} if len(uses) > 1 else set())}
+    lines = {
+        f"{use} {name}" for name, uses in needed().items() for use in uses - ({"name"} if len(uses) > 1 else set())
+    }
     for line in sorted(lines - listed):
         print(f"new: {line}")
         if line.startswith("call ") and not line[5:].startswith(_BUILDS_ONLY):
             raise SystemExit(f"{line!r} calls something of another library: look at it, then name the library here.")
     if not options.show:
-        LIST.write_text(HEAD + "".join(f"{line}\n" for line in sorted(lines | listed, key=lambda line: line.split()[1:])))
+        LIST.write_text(
+            HEAD + "".join(f"{line}\n" for line in sorted(lines | listed, key=lambda line: line.split()[1:]))
+        )
 
 
 if __name__ == "__main__":

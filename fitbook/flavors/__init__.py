@@ -4,6 +4,7 @@ from fitbook.flavors._base import Flavor, Snapshot, render, write
 from fitbook.flavors._lookup import flavor_named, flavor_names
 from fitbook.flavors._pyfunc import PyFuncModel, load_pyfunc
 from fitbook.flavors._python_model import FunctionModel, PythonModel, PythonModelContext
+from fitbook.flavors._trust import trusting
 
 __all__ = [
     "Flavor",
@@ -16,5 +17,6 @@ __all__ = [
     "flavor_names",
     "load_pyfunc",
     "render",
+    "trusting",
     "write",
 ]

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, runtime_checkable
 
 from fitbook.errors import AlreadyExists, ModelError
+from fitbook.flavors._trust import vouch
 from fitbook.models._environment import Requirements, requirements_of
 from fitbook.models._example import example_files
 from fitbook.models._mlmodel import MLMODEL, Model
@@ -155,6 +156,8 @@ def write(snapshot: Snapshot, folder: str | Path, **where: str | None) -> Path:
         The folder or one of the sources can't be written or read.
     """
     folder = Path(folder)
+    if snapshot.sha256 is not None:
+        vouch(snapshot.sha256)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise AlreadyExists("file or folder", str(folder), "Save the model into a new or empty folder.")
     files = render(snapshot, **where)

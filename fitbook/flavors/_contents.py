@@ -51,7 +51,10 @@ class Contents:
         """Look at all objects as they are in the end; raises as `built`."""
         for node in nodes:
             if node.items:
-                need(node.callee in _CONTAINERS or not node.callee.startswith("numpy"), f"it puts items into a {node.callee}")
+                need(
+                    node.callee in _CONTAINERS or not node.callee.startswith("numpy"),
+                    f"it puts items into a {node.callee}",
+                )
             check = _CALLS.get(node.callee)
             if check is not None:
                 check(self, node)
@@ -72,14 +75,20 @@ class Contents:
         _, shape, kind, _, content = node.state
         size = self.arrays.size(shape)
         if self.arrays.dtype(kind).hasobject:
-            need(type(content) is list and len(content) == size, "an array of objects has not as many as its shape says")
-            inner = max((self._depths[id(x)][1] for x in content if type(x) is Node and id(x) in self._depths), default=0)
+            need(
+                type(content) is list and len(content) == size, "an array of objects has not as many as its shape says"
+            )
+            inner = max(
+                (self._depths[id(x)][1] for x in content if type(x) is Node and id(x) in self._depths), default=0
+            )
             need(inner < _FROZEN_DEPTH, "arrays are nested in arrays too deeply")
             self._depths[id(node)] = node, inner + 1
         else:
             need(type(content) is slice, "an array has no content")
             wanted = size * self.arrays.dtype(kind).itemsize
-            need(content.stop - content.start == wanted, f"an array of {wanted} bytes has {content.stop - content.start}")
+            need(
+                content.stop - content.start == wanted, f"an array of {wanted} bytes has {content.stop - content.start}"
+            )
 
     def empty_array(self, node: Node) -> None:
         """Made empty, and filled by its state: a shape here would be memory that nobody has written."""
@@ -104,7 +113,9 @@ class Contents:
         need(isinstance(node.state, tuple) and len(node.state) == 7, "a masked array has another state than those have")
         _, shape, kind, _, raw, mask, _ = node.state
         size, real = self.arrays.size(shape), self.arrays.dtype(kind)
-        need(type(mask) is slice and mask.stop - mask.start == size * _mask_size(real), "a mask has not its array's size")
+        need(
+            type(mask) is slice and mask.stop - mask.start == size * _mask_size(real), "a mask has not its array's size"
+        )
         if real.hasobject:
             need(type(raw) is list and len(raw) == size, "a masked array has not as many objects as its shape says")
         else:
@@ -130,13 +141,18 @@ class Contents:
 
     def attribute(self, node: Node) -> None:
         """SciPy's discrete distributions keep a method of their own."""
-        need(len(node.args) == 2 and type(node.args[0]) is Node, "it takes an attribute of what is no object of its own")
+        need(
+            len(node.args) == 2 and type(node.args[0]) is Node, "it takes an attribute of what is no object of its own"
+        )
         own = node.args[0].callee.startswith("scipy.stats._discrete_distns ")
         need(own and node.args[1] == b"_entropy", f"it takes the attribute {text(node.args[1])!r} of an object")
 
     def plain_base(self, node: Node) -> None:
         """What stands below a class must not run its own constructor."""
-        need(len(node.args) == 3 and node.args[1] in ("builtins object", "builtins dict"), "it builds an object in an odd way")
+        need(
+            len(node.args) == 3 and node.args[1] in ("builtins object", "builtins dict"),
+            "it builds an object in an odd way",
+        )
 
     def raw_bytes(self, node: Node) -> None:
         """Bytes are given, not a number of them."""
@@ -161,19 +177,22 @@ def _passes_parameters_on(code: str) -> bool:
         tree = ast.parse(code)
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return False
-    harmless = (ast.arguments, ast.arg, ast.Return, ast.Tuple, ast.Name, ast.Load, ast.Constant, ast.keyword)
-    for statement in tree.body:
-        if not isinstance(statement, ast.FunctionDef) or statement.decorator_list:
-            return False
-        for part in ast.walk(statement):
-            if isinstance(part, ast.Call):
-                if not (isinstance(part.func, ast.Attribute) and part.func.attr == "_argcheck_rvs"):
-                    return False
-            elif not isinstance(part, (*harmless, ast.FunctionDef, ast.Attribute)):
-                return False
-            elif isinstance(part, ast.Attribute) and part.attr != "_argcheck_rvs":
-                return False
-    return True
+    if not all(isinstance(part, ast.FunctionDef) for part in tree.body):
+        return False
+    return all(_passes_on(part) for function in tree.body for part in ast.walk(function))
+
+
+def _passes_on(part: ast.AST) -> bool:
+    if isinstance(part, ast.FunctionDef):
+        return not part.decorator_list
+    if isinstance(part, ast.Attribute):
+        return part.attr == "_argcheck_rvs"
+    if isinstance(part, ast.Call):
+        return isinstance(part.func, ast.Attribute)
+    return isinstance(part, _PASSING)
+
+
+_PASSING = (ast.arguments, ast.arg, ast.Return, ast.Tuple, ast.Name, ast.Load, ast.Constant, ast.keyword)
 
 
 # -- scipy.sparse ----------------------------------------------------------------------------------------------------
@@ -187,12 +206,18 @@ def _compressed(contents: Contents, node: Node) -> None:
     need(indices.dtype.kind == pointers.dtype.kind == "i", "a sparse matrix has indices that are no numbers")
     block = data.shape[1:]
     if block:
-        need(len(block) == 2 and all(block) and not rows % block[0] and not columns % block[1], "a sparse matrix has odd blocks")
+        need(
+            len(block) == 2 and all(block) and not rows % block[0] and not columns % block[1],
+            "a sparse matrix has odd blocks",
+        )
         rows, columns = rows // block[0], columns // block[1]
     if " csc_" in node.callee:
         rows, columns = columns, rows
     need(pointers.shape == (rows + 1,) and indices.ndim == 1, "a sparse matrix has not a pointer for each of its rows")
-    need(int(pointers[0]) == 0 and bool((pointers[1:] >= pointers[:-1]).all()), "a sparse matrix has pointers that go back")
+    need(
+        int(pointers[0]) == 0 and bool((pointers[1:] >= pointers[:-1]).all()),
+        "a sparse matrix has pointers that go back",
+    )
     need(int(pointers[-1]) <= min(len(indices), len(data)), "a sparse matrix has pointers that leave its data")
     need(_inside(indices, columns), "a sparse matrix has indices that leave it")
 
@@ -205,7 +230,10 @@ def _coordinates(contents: Contents, node: Node) -> None:
     for places, size in zip(coords, shape, strict=True):
         found = contents.arrays.array(places)
         need(found.dtype.kind == "i" and _inside(found, size), "a sparse matrix has coordinates that leave it")
-        need(found.shape == contents.arrays.array(state.get("data")).shape, "a sparse matrix has another number of values")
+        need(
+            found.shape == contents.arrays.array(state.get("data")).shape,
+            "a sparse matrix has another number of values",
+        )
 
 
 def _shape_of(contents: Contents, state: dict[str, Any]) -> tuple[int, ...]:
@@ -252,7 +280,10 @@ _CALLS: dict[str, _Check] = {
     "builtins bytearray": Contents.raw_bytes,
     "copyreg _reconstructor": Contents.plain_base,
     "numpy.ma.core _mareconstruct": Contents.masked,
-    **{f"numpy.random._pickle __{kind}_ctor": Contents.generator for kind in ("randomstate", "generator", "bit_generator")},
+    **{
+        f"numpy.random._pickle __{kind}_ctor": Contents.generator
+        for kind in ("randomstate", "generator", "bit_generator")
+    },
     **{
         f"numpy.{core}.{name}": check
         for core in ("core", "_core")

@@ -24,7 +24,10 @@ def check_trees(arrays: Arrays, trees: list[Node]) -> None:
         return
     described = [_tree(arrays, tree) for tree in trees]
     kinds = {nodes.dtype for nodes, _, _ in described}
-    need(len(kinds) == 1 and {"left_child", "right_child", "feature"} <= set(kinds.pop().names or ()), "a tree has odd nodes")
+    need(
+        len(kinds) == 1 and {"left_child", "right_child", "feature"} <= set(kinds.pop().names or ()),
+        "a tree has odd nodes",
+    )
     counts = np.array([len(nodes) for nodes, _, _ in described])
     nodes = np.concatenate([nodes for nodes, _, _ in described])
     owner = np.repeat(np.arange(len(trees)), counts)
@@ -40,7 +43,10 @@ def check_trees(arrays: Arrays, trees: list[Node]) -> None:
     need(bool((below < counts[owner[parents]]).all()), "a tree has a node whose child is not there")
     below = below + first[parents]
     need(not len(below) or int(np.bincount(below).max()) == 1, "a tree has a node with two parents")
-    need(bool((_depths(left, right, first, owner, counts) <= [depth for _, _, depth in described]).all()), "a tree is too deep")
+    need(
+        bool((_depths(left, right, first, owner, counts) <= [depth for _, _, depth in described]).all()),
+        "a tree is too deep",
+    )
 
 
 def _tree(arrays: Arrays, tree: Node) -> tuple[Any, int, int]:
@@ -49,7 +55,10 @@ def _tree(arrays: Arrays, tree: Node) -> tuple[Any, int, int]:
     nodes, values = arrays.array(state.get("nodes")), state.get("values")
     features, classes, outputs = arrays.integer(tree.args[0]), arrays.array(tree.args[1]), arrays.integer(tree.args[2])
     need(len(classes) == outputs > 0 and int(classes.min()) > 0, "a tree has another number of outputs than it says")
-    need(len(nodes) == arrays.integer(state.get("node_count")) > 0 == nodes.ndim - 1, "a tree has another number of nodes")
+    need(
+        len(nodes) == arrays.integer(state.get("node_count")) > 0 == nodes.ndim - 1,
+        "a tree has another number of nodes",
+    )
     need(arrays.shape(values) == (len(nodes), outputs, int(classes.max())), "a tree has another number of values")
     return nodes, features, arrays.integer(state.get("max_depth"))
 
@@ -74,16 +83,22 @@ def _tree_estimator(arrays: Arrays, node: Node) -> None:
 def _forest(arrays: Arrays, node: Node) -> None:
     state = node.attributes()
     parts = _members(state.get("estimators_"))
-    trees = [part.attributes().get("tree_") for part in parts]
+    trees: list[Any] = [part.attributes().get("tree_") for part in parts]
     chosen = state.get("estimators_features_")
     if isinstance(chosen, list) and node.callee.endswith(" IsolationForest"):
         need(len(chosen) == len(trees), "a forest has other features than trees")
         for tree, features in zip(trees, chosen, strict=True):
-            need(len(arrays.array(features)) == arrays.integer(tree.args[0]), "a forest has other features than its trees")
+            need(
+                len(arrays.array(features)) == arrays.integer(tree.args[0]),
+                "a forest has other features than its trees",
+            )
     _as_many_features(arrays, state, trees)
     if "n_trees_per_iteration_" in state:  # gradient boosting adds up without looking whether there is room
         columns = arrays.shape(state["estimators_"])[1:]
-        need(columns == (arrays.integer(state["n_trees_per_iteration_"]),), "a model has another number of trees than it says")
+        need(
+            columns == (arrays.integer(state["n_trees_per_iteration_"]),),
+            "a model has another number of trees than it says",
+        )
         need(all(arrays.integer(tree.args[2]) == 1 for tree in trees), "a model has trees of several outputs")
 
 
@@ -114,7 +129,10 @@ def _predictor(arrays: Arrays, node: Node) -> None:
         need(bool(((child > inner) & (child < len(nodes))).all()), "a tree has a node whose child is not there")
     chosen = inner[nodes["is_categorical"][inner] != 0]
     sets = arrays.shape(state.get("raw_left_cat_bitsets"))
-    need(not len(chosen) or int(nodes["bitset_idx"][chosen].max()) < sets[0], "a tree asks for categories that are not there")
+    need(
+        not len(chosen) or int(nodes["bitset_idx"][chosen].max()) < sets[0],
+        "a tree asks for categories that are not there",
+    )
 
 
 def _histogram_boosting(arrays: Arrays, node: Node) -> None:
@@ -125,12 +143,15 @@ def _histogram_boosting(arrays: Arrays, node: Node) -> None:
             nodes = arrays.array(tree.attributes().get("nodes"))
             asked = nodes["feature_idx"]
             known = arrays.integer(state.get("n_features_in_"))
-            need(0 <= int(asked.min()) and int(asked.max()) < known, "a tree asks for a feature that there is not")
+            need(int(asked.min()) >= 0 and int(asked.max()) < known, "a tree asks for a feature that there is not")
             categorical = nodes["is_categorical"] != 0
             if categorical.any():
                 mapper = state.get("_bin_mapper")
                 flags = arrays.array(mapper.attributes().get("is_categorical") if type(mapper) is Node else None)
-                need(len(flags) == known and bool(flags[asked[categorical]].all()), "a tree takes a number for a category")
+                need(
+                    len(flags) == known and bool(flags[asked[categorical]].all()),
+                    "a tree takes a number for a category",
+                )
 
 
 # -- neighbours ------------------------------------------------------------------------------------------------------
@@ -142,11 +163,20 @@ def neighbour_tree(arrays: Arrays, node: Node) -> None:
 
     need(isinstance(node.state, tuple) and len(node.state) >= 12, "a neighbour tree has another state than those have")
     data, order, nodes, bounds = (arrays.array(part) for part in node.state[:4])
-    need(data.ndim == 2 and len(data) > 0 and order.shape == (len(data),), "a neighbour tree has another number of points")
+    need(
+        data.ndim == 2 and len(data) > 0 and order.shape == (len(data),),
+        "a neighbour tree has another number of points",
+    )
     need(int(order.min()) >= 0 and int(order.max()) < len(data), "a neighbour tree has indices that leave its points")
     begin, end, leaf = nodes["idx_start"], nodes["idx_end"], nodes["is_leaf"]
-    need(bool(((begin >= 0) & (begin <= end) & (end <= len(data))).all()), "a neighbour tree has nodes that leave its points")
-    need(nodes.ndim == 1 and len(nodes) == arrays.integer(node.state[6]) > 0, "a neighbour tree has another number of nodes")
+    need(
+        bool(((begin >= 0) & (begin <= end) & (end <= len(data))).all()),
+        "a neighbour tree has nodes that leave its points",
+    )
+    need(
+        nodes.ndim == 1 and len(nodes) == arrays.integer(node.state[6]) > 0,
+        "a neighbour tree has another number of nodes",
+    )
     parents = np.flatnonzero(leaf == 0)
     need(not len(parents) or 2 * int(parents.max()) + 2 < len(nodes), "a neighbour tree has nodes without children")
     sides = 2 if "_kd_tree" in node.callee else 1
@@ -161,7 +191,9 @@ def _distance(arrays: Arrays, metric: Any, dimensions: int) -> None:
     need(isinstance(metric.state, tuple) and len(metric.state) >= 3, "a distance has another state than those have")
     name = str(metric.args[0])
     vector, matrix = arrays.array(metric.state[1]), arrays.array(metric.state[2])
-    need(vector.shape == (dimensions,) or ("SEuclidean" not in name and vector.size <= 1), "a distance has other weights")
+    need(
+        vector.shape == (dimensions,) or ("SEuclidean" not in name and vector.size <= 1), "a distance has other weights"
+    )
     need(matrix.shape == (dimensions, dimensions) or "Mahalanobis" not in name, "a distance has another matrix")
 
 
@@ -182,7 +214,8 @@ def _support_vectors(arrays: Arrays, node: Node) -> None:
     if "support_vectors_" not in state:
         return
     counts = arrays.array(state.get("_n_support"))
-    total = int(counts.sum())
+    classifies = node.callee.endswith("SVC")
+    total = int(counts.sum()) if classifies else int(counts[0])
     need(counts.ndim == 1 and int(counts.min()) >= 0, "a model has a negative number of support vectors")
     need(arrays.shape(state.get("support_")) == (total,), "a model has another number of support vectors than it says")
     vectors = state["support_vectors_"]
@@ -194,7 +227,6 @@ def _support_vectors(arrays: Arrays, node: Node) -> None:
         shape, weights = arrays.shape(vectors), arrays.shape(state.get("_dual_coef_"))
     precomputed = state.get("kernel") == b"precomputed"
     need(shape == (0, 0) if precomputed else shape == (total, known), "a model has other support vectors than it says")
-    classifies = node.callee.endswith("SVC")
     classes = len(counts) if classifies else 2
     need(weights == (classes - 1, total), "a model has other weights than support vectors")
     pairs = classes * (classes - 1) // 2
@@ -207,15 +239,26 @@ _Check = Callable[[Arrays, Node], None]
 
 AT_THE_END: dict[str, _Check] = {
     "sklearn.ensemble._hist_gradient_boosting.predictor TreePredictor": _predictor,
-    **{f"sklearn.tree._classes {kind}": _tree_estimator for kind in (
-        "DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier", "ExtraTreeRegressor")},
-    **{f"sklearn.ensemble._forest {kind}": _forest for kind in (
-        "RandomForestClassifier", "RandomForestRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor",
-        "RandomTreesEmbedding")},
+    **{
+        f"sklearn.tree._classes {kind}": _tree_estimator
+        for kind in ("DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier", "ExtraTreeRegressor")
+    },
+    **{
+        f"sklearn.ensemble._forest {kind}": _forest
+        for kind in (
+            "RandomForestClassifier",
+            "RandomForestRegressor",
+            "ExtraTreesClassifier",
+            "ExtraTreesRegressor",
+            "RandomTreesEmbedding",
+        )
+    },
     "sklearn.ensemble._iforest IsolationForest": _forest,
     **{f"sklearn.ensemble._gb GradientBoosting{kind}": _forest for kind in ("Classifier", "Regressor")},
-    **{f"sklearn.ensemble._hist_gradient_boosting.gradient_boosting HistGradientBoosting{kind}": _histogram_boosting
-       for kind in ("Classifier", "Regressor")},
+    **{
+        f"sklearn.ensemble._hist_gradient_boosting.gradient_boosting HistGradientBoosting{kind}": _histogram_boosting
+        for kind in ("Classifier", "Regressor")
+    },
     "sklearn.neighbors._classification KNeighborsClassifier": _neighbour_classes,
     "sklearn.neighbors._classification RadiusNeighborsClassifier": _neighbour_classes,
     **{f"sklearn.svm._classes {kind}": _support_vectors for kind in ("SVC", "NuSVC", "SVR", "NuSVR", "OneClassSVM")},

@@ -25,7 +25,17 @@ _F = rb"(?:\x95.{8})?"
 _WORD = _F + rb"\x8c(?:" + _SHORT + rb")\x94"
 _NUMBER = _F + rb"(?:K.|M..|J....|G.{8}|[N\x88\x89])"
 _PLAIN_BATCH = re.compile(
-    _F + rb"\((?:(?P<words>(?:" + _WORD + _NUMBER + rb"){1000}+" + _F + rb"u|(?:" + _WORD + rb"){1000}+" + _F + rb"[e\x90])"
+    _F
+    + rb"\((?:(?P<words>(?:"
+    + _WORD
+    + _NUMBER
+    + rb"){1000}+"
+    + _F
+    + rb"u|(?:"
+    + _WORD
+    + rb"){1000}+"
+    + _F
+    + rb"[e\x90])"
     rb"|(?:" + _NUMBER + rb"){1000}+" + _F + rb"[e\x90]|(?:" + _NUMBER + rb"){2000}+" + _F + rb"u)",
     re.DOTALL,
 )
@@ -266,7 +276,7 @@ class Scanner:
         target = self._stack[-1]
         if type(target) is not list and type(target) is not Node:
             raise Refused("it appends to what is no list")
-        (target if type(target) is list else target.items).extend(items)
+        _content_of(target).extend(items)
         return position if len(items) < _BATCH else self._pass_over(position)
 
     def _set_items(self, position: int) -> int:
@@ -280,7 +290,7 @@ class Scanner:
             raise Refused("it puts items into what is no dict")
         if type(target) is Items and target.closed:
             raise Refused("it changes the state of an object after it was set")
-        (target.flat if type(target) is Items else target.items).extend(items)
+        _content_of(target).extend(items)
         return position if len(items) < _BATCH else self._pass_over(position)
 
     def _pass_over(self, position: int) -> int:
@@ -288,8 +298,7 @@ class Scanner:
         while batch := _PLAIN_BATCH.match(self.data, position):
             if (self.data[batch.end() - 1] == 0x75) is (type(target) is list):
                 break  # it puts into a list, or appends to a dict: who does so is told
-            flat = target if type(target) is list else target.flat if type(target) is Items else target.items
-            flat.extend((OPAQUE, OPAQUE))
+            _content_of(target).extend((OPAQUE, OPAQUE))
             self._memo.extend([OPAQUE] * (_BATCH if batch["words"] else 0))
             position = batch.end()
         return position
@@ -391,7 +400,14 @@ class Scanner:
         return begin
 
     def _unknown(self, position: int) -> int:
-        raise Refused(f"it uses the opcode {self.data[position - 1 : position]!r}, which picklers of models do not write")
+        raise Refused(
+            f"it uses the opcode {self.data[position - 1 : position]!r}, which picklers of models do not write"
+        )
+
+
+def _content_of(target: Any) -> list[Any]:
+    content: list[Any] = target if type(target) is list else target.flat if type(target) is Items else target.items
+    return content
 
 
 _NEVER_IN_NAMES = frozenset(set(range(128)) - {*b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.<>"})

@@ -66,11 +66,17 @@ class Arrays:
             need(len(node.args) == 4, "an array is made in an odd way")
             content, kind, shape, order = node.args
         else:
-            need(node.callee.endswith(" _reconstruct") and isinstance(node.state, tuple), "there is no array where one belongs")
+            need(
+                node.callee.endswith(" _reconstruct") and isinstance(node.state, tuple),
+                "there is no array where one belongs",
+            )
             _, shape, kind, fortran, content = node.state
             order = b"F" if fortran else b"C"
         dtype, count = self.dtype(kind), self.size(shape)
-        need(type(content) is slice and not dtype.hasobject and dtype.itemsize, "an array of numbers holds something else")
+        need(
+            type(content) is slice and not dtype.hasobject and dtype.itemsize,
+            "an array of numbers holds something else",
+        )
         need(content.stop - content.start == count * dtype.itemsize, "an array has not the bytes that its shape says")
         return np.frombuffer(self._view[content], dtype).reshape(shape, order="F" if order == b"F" else "C")
 
@@ -83,9 +89,10 @@ class Arrays:
             It stands for something else.
         """
         need(type(node) is Node, "there is no array where one belongs")
-        shape = node.args[2:3] if node.callee.endswith(" _frombuffer") else node.state[1:2] if isinstance(node.state, tuple) else ()
-        need(len(shape) == 1 and isinstance(shape[0], tuple), "there is no array where one belongs")
-        return tuple(shape[0])
+        holder, place = (node.args, 2) if node.callee.endswith(" _frombuffer") else (node.state, 1)
+        found = isinstance(holder, tuple) and len(holder) > place and isinstance(holder[place], tuple)
+        need(found, "there is no array where one belongs")
+        return tuple(holder[place])
 
     def integer(self, value: Any) -> int:
         """A whole number, plain or numpy's.
@@ -136,12 +143,15 @@ def _made(arrays: Arrays, node: Node, depth: int = 0) -> Any:
     if len(state) == 9:
         need(plain.kind in "mM" and _is_unit(state[8]), "a dtype brings something of its own")
     if names is None and fields is None and sub is None:
-        made = plain.newbyteorder(text(order)) if text(order) in ("<", ">") else plain
+        made = plain.newbyteorder(">" if order == b">" else "<") if order in (b"<", b">") else plain
         expected = made.__reduce__()[2]
         need((size, alignment, flags) == tuple(expected[5:8]), f"a dtype {code} lies about its layout")
         return made
     made = _structured(arrays, names, fields, size) if sub is None else _sub(arrays, sub)
-    need(plain.kind == "V" and not made.hasobject and made.itemsize == size == plain.itemsize, "a dtype lies about its size")
+    need(
+        plain.kind == "V" and not made.hasobject and made.itemsize == size == plain.itemsize,
+        "a dtype lies about its size",
+    )
     need(type(flags) is int and flags & ~_ALIGNED == made.flags & ~_ALIGNED, "a dtype lies about its layout")
     need(alignment in (1, 2, 4, 8, 16), "a dtype lies about its layout")
     return made
@@ -153,9 +163,14 @@ def _structured(arrays: Arrays, names: Any, fields: Any, size: Any) -> Any:
     need(isinstance(names, tuple) and isinstance(fields, Items) and type(size) is int, "a dtype has no fields")
     described = fields.as_dict()
     fields.closed = True
-    need({text(name) for name in names} == set(described) and "" not in described, "a dtype has other fields than names")
+    need(
+        {text(name) for name in names} == set(described) and "" not in described, "a dtype has other fields than names"
+    )
     parts = [described[text(name)] for name in names]
-    need(all(isinstance(part, tuple) and len(part) == 2 and type(part[1]) is int for part in parts), "a dtype has odd fields")
+    need(
+        all(isinstance(part, tuple) and len(part) == 2 and type(part[1]) is int for part in parts),
+        "a dtype has odd fields",
+    )
     try:
         return np.dtype(
             {
@@ -181,8 +196,9 @@ def _sub(arrays: Arrays, sub: Any) -> Any:
 
 
 def _is_unit(metadata: Any) -> bool:
-    if not (isinstance(metadata, tuple) and len(metadata) == 2 and isinstance(metadata[0], Items) and not metadata[0].flat):
+    if not (isinstance(metadata, tuple) and len(metadata) == 2):
+        return False
+    if metadata[0] is not None and not (isinstance(metadata[0], Items) and not metadata[0].flat):
         return False
     unit = metadata[1]
     return isinstance(unit, tuple) and len(unit) == 4 and all(type(part) is int and part > 0 for part in unit[1:])
-

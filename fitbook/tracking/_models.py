@@ -6,9 +6,10 @@ import contextlib
 import json
 import uuid
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ from fitbook import _validate
 from fitbook._log import FitbookWarning
 from fitbook.entities import LoggedModel, ModelVersion
 from fitbook.errors import AlreadyExists, InvalidValue, ModelError, NotFound
-from fitbook.flavors import Snapshot, flavor_named, load_pyfunc, render, write
+from fitbook.flavors import Snapshot, flavor_named, load_pyfunc, render, trusting, write
 from fitbook.models import Model, ModelSignature, describe_signature
 from fitbook.registry import ModelIdUri, ModelUri, PathUri, RunUri, parse
 from fitbook.tracking import _active, _context
 from fitbook.tracking._backend import Backend, current, current_experiment_id, readable
+from fitbook.tracking._own import own_digests
 from fitbook.tracking._run import ActiveRun, RunHandle, new_draft, now_ms, start
 
 
@@ -134,9 +136,22 @@ def save_model(flavor: str, model: Any, path: str | Path, **options: Any) -> Non
     write(flavor_named(flavor).snapshot(model, **options), Path(path))
 
 
-def load_model(model_uri: str | Path, flavor: str | None = None) -> Any:
-    """Load a model by URI: as the object of a flavor, or, without one, behind pyfunc's uniform ``predict``."""
-    folder = local_folder(model_uri)
+def load_model(model_uri: str | Path, flavor: str | None = None, *, trusted: Iterable[str] = ()) -> Any:
+    """Load a model by URI: as the object of a flavor, or, without one, behind pyfunc's uniform ``predict``.
+
+    ``trusted`` are names that its pickle may hold besides those that fitbook knows; see `fitbook.flavors.trusting`.
+    """
+    uri = _parsed(model_uri)
+    if isinstance(uri, PathUri):
+        with trusting(trusted):
+            return _loaded(uri.path, model_uri, flavor)
+    backend = readable()
+    place = _place(backend, uri)
+    with trusting(trusted, partial(own_digests, backend, place)):
+        return _loaded(_folder(backend, place), model_uri, flavor)
+
+
+def _loaded(folder: Path, model_uri: str | Path, flavor: str | None) -> Any:
     if flavor is None:
         return load_pyfunc(folder)
     described = Model.load(folder)
