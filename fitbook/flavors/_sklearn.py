@@ -9,8 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from fitbook.errors import ModelError
-from fitbook.flavors._base import Snapshot, inside, read
+from fitbook.flavors._base import Snapshot, read
 from fitbook.flavors._pickling import dumps
 from fitbook.flavors._skops import dump_skops, load_skops
 from fitbook.flavors._trust import loads
