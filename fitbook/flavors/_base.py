@@ -225,6 +225,11 @@ def read(folder: Path, config: Mapping[str, Any], *keys: str) -> tuple[bytes, st
         raise ModelError(f"The MLmodel file in {folder} does not say which file is the model ({' or '.join(keys)}).")
     path = inside(folder, name)
     try:
+        # Links may lead to what is not the model's, and devices and pipes have no end.
+        if not (path.is_file() and path.resolve().is_relative_to(folder.resolve())):
+            raise ModelError(
+                f"The model's file {path} can't be read: it is no file, or lies outside of the model's folder."
+            )
         return path.read_bytes(), str(path)
     except OSError as error:
         raise ModelError(f"The model's file {path} can't be read: {error}") from error

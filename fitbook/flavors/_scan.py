@@ -14,6 +14,8 @@ from typing import Any
 # A tuple is hashed with all that is in it, as often as it is in it, and by recursion.
 _MOST_NESTED, _MOST_WITHIN = 50, 1_000_000
 
+_MOST_MARKS = 10_000
+
 OPAQUE = 0.5
 """Stands for a value that nobody asks for: what is asked for and found to be this is refused."""
 
@@ -155,7 +157,7 @@ class Scanner:
         # loading safely costs.
         data, memo, table = self.data, self._memo, _HANDLERS
         remember = memo.append
-        stack = self._stack
+        stack, below = self._stack, self._below
         from_bytes = int.from_bytes
         position = 0
         while True:
@@ -173,7 +175,7 @@ class Scanner:
                 items = tuple(stack)
                 if tuple in map(type, items):
                     self._weigh(items)
-                self._stack = stack = self._below.pop()
+                self._stack = stack = below.pop()
                 stack.append(items)
                 position += 1
             elif op == 0x4E:  # NONE
@@ -188,7 +190,9 @@ class Scanner:
                 position = begin + data[position + 1]
                 stack.append(data[begin:position])
             elif op == 0x28:  # MARK
-                self._below.append(stack)
+                below.append(stack)
+                if len(below) > _MOST_MARKS:
+                    raise Refused("it begins thousands of containers without ending one")
                 self._stack = stack = []
                 position += 1
             elif op == 0x2E:  # STOP

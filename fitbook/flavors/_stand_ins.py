@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from fitbook.flavors._scan import Items, Node, Refused
@@ -132,7 +133,7 @@ def _made(arrays: Arrays, node: Node, depth: int = 0) -> Any:
     import numpy as np  # noqa: PLC0415
 
     code = text(node.args[0]) if node.args else ""
-    need(code[:1].isalpha() and len(code) < 16 and code.isalnum(), f"it makes a dtype of {code!r}")
+    need(re.fullmatch(r"[biufcmMOSUV][0-9]{0,9}", code), f"it makes a dtype of {code!r}")
     need(node.args[1:] == (False, True), "it would change a dtype that is not its own")
     plain = np.dtype(code)
     if node.state is Node:
