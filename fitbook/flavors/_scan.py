@@ -116,6 +116,8 @@ class Scanner:
     ----------
     called, made, named : set of Name
         What is called, made without a call, or named at all.
+    called_again : set of Name
+        What has made something that is called in turn.
     nodes : list of Node
         In the order in which they begin.
     """
@@ -126,6 +128,7 @@ class Scanner:
         self.called: set[Name] = set()
         self.made: set[Name] = set()
         self.named: set[Name] = set()
+        self.called_again: set[Name] = set()
         self.nodes: list[Node] = []
         self._stack: list[Any] = []
         self._below: list[list[Any]] = []
@@ -370,8 +373,11 @@ class Scanner:
 
     def _call(self, position: int, used: set[Name]) -> int:
         args, callee = self._stack.pop(), self._stack.pop()
+        if type(callee) is Node:  # a class that came with the pickle: whoever made it answers for it
+            callee = callee.callee
+            used = self.called_again
         if type(callee) is not Name or type(args) is not tuple:
-            raise Refused("it calls what it has made itself")
+            raise Refused("it calls what is no function or class")
         node = Node(callee, args)
         used.add(callee)
         self.nodes.append(node)

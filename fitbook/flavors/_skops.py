@@ -57,6 +57,4 @@ def _skops(what: str) -> Any:
     try:
         return importlib.import_module("skops.io")
     except ImportError as error:
-        raise ModelError(
-            f"The model is to be {what} in the skops format; `pip install fitbook[skops]` for that."
-        ) from error
+        raise ModelError(f"The model is to be {what} in the skops format; `pip install skops` for that.") from error

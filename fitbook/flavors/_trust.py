@@ -123,9 +123,11 @@ def _looked_at(data: bytes, trusted: set[str]) -> tuple[Collection[str], list[st
         unknown = {name for name in scanner.called if name not in listed["call"]}
         unknown |= {name for name in scanner.made if name not in listed["make"]}
         unknown |= {name for name in scanner.named if name not in listed["name"]}
-        if unknown:
+        if unknown or scanner.called_again:
             trusted |= trusted_names()
             unknown = {name for name in unknown if name.replace(" ", ".") not in trusted}
+        if not unknown and any(name.replace(" ", ".") not in trusted for name in scanner.called_again):
+            raise Refused("it calls what it has made itself")
         if not unknown:
             contents.finish(scanner.nodes)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError, MemoryError) as error:
