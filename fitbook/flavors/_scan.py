@@ -83,10 +83,11 @@ class Node:
 class Items:
     """A dict: keys and values in turn."""
 
-    __slots__ = ("closed", "flat")
+    __slots__ = ("_read", "closed", "flat")
 
     def __init__(self) -> None:
         self.flat: list[Any] = []
+        self._read: dict[Any, Any] | None = None
         self.closed = False
 
     def as_dict(self) -> dict[Any, Any]:
@@ -97,10 +98,13 @@ class Items:
         Refused
             There are so many that they were passed over.
         """
+        if self._read is not None and self.closed:
+            return self._read
         if OPAQUE in self.flat[::2]:
             raise Refused("the state of an object hides its names among thousands of others")
         pairs = zip(self.flat[::2], self.flat[1::2], strict=True)
-        return {key.decode("utf-8", "replace"): value for key, value in pairs if type(key) is bytes}
+        self._read = {key.decode("utf-8", "replace"): value for key, value in pairs if type(key) is bytes}
+        return self._read
 
 
 class Scanner:
