@@ -98,13 +98,15 @@ class Items:
         Refused
             There are so many that they were passed over.
         """
-        if self._read is not None and self.closed:
+        if self._read is not None:
             return self._read
         if OPAQUE in self.flat[::2]:
             raise Refused("the state of an object hides its names among thousands of others")
         pairs = zip(self.flat[::2], self.flat[1::2], strict=True)
-        self._read = {key.decode("utf-8", "replace"): value for key, value in pairs if type(key) is bytes}
-        return self._read
+        read = {key.decode("utf-8", "replace"): value for key, value in pairs if type(key) is bytes}
+        if self.closed:  # until then it may still grow
+            self._read = read
+        return read
 
 
 class Scanner:
