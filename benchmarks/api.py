@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks.measure import Effort, Measure, Spread, clock
+from benchmarks.measure import Effort, Goal, Measure, Spread, clock
 from benchmarks.tools import Tool
 
 
@@ -40,6 +40,31 @@ def models(tool: Tool, effort: Effort) -> list[Measure]:
     ]
 
 
+def loads(tool: Tool, effort: Effort) -> list[Measure]:
+    """Loading what is checked before it is loaded; beside reading and unpickling the same file."""
+    from sklearn.datasets import make_classification
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+
+    X, y = make_classification(2000, 20, random_state=0)
+    found = []
+    for name, title, model in (
+        ("load-logistic", "`load_model`, LogisticRegression", LogisticRegression()),
+        ("load-forest-200", "`load_model`, forest of 200", RandomForestClassifier(200, random_state=0)),
+    ):
+        folder = Path(tempfile.mkdtemp(dir=Path.cwd())) / "model"
+        tool.save_model(model.fit(X, y), folder)
+        plain, whole = [], []
+        for number in range(effort.rounds(31) + 1):
+            seconds = clock(partial(_load, folder / "model.pkl")), clock(partial(tool.sklearn.load_model, str(folder)))
+            if number:
+                plain.append(seconds[0])
+                whole.append(seconds[1])
+        goal = Goal(0.005, 1.3)
+        found.append(Measure(name, title, Spread.of(whole), Spread.of(plain), goal, whole=True))
+    return found
+
+
 def _dump(model: object, file: Path) -> None:
     file.write_bytes(pickle.dumps(model, protocol=5))
 
@@ -48,4 +73,4 @@ def _load(file: Path) -> object:
     return pickle.loads(file.read_bytes())
 
 
-CASES: dict[str, Callable[[Tool, Effort], list[Measure]]] = {"models": models}
+CASES: dict[str, Callable[[Tool, Effort], list[Measure]]] = {"models": models, "loads": loads}

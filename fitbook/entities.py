@@ -382,7 +382,11 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class LoggedModel(Entity):
-    """A model that a run logged: where its files are, and the digest of the file that would be unpickled."""
+    """A model that a run logged: where its files are, and the digest of the file that would be unpickled.
+
+    The digest is empty where there is no such file, and for a model that was imported: by it a model is known to be the
+    user's own work.
+    """
 
     model_id: str
     run_id: str

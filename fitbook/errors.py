@@ -14,7 +14,8 @@
     ├── StoreIncompatible     the store was written by a newer or unknown fitbook
     ├── DamagedFile           an artifact is not what was written
     ├── ModelError            a model can't be saved, read or used as asked
-    │   └── SchemaMismatch    the input of a prediction does not fit the model's signature
+    │   ├── SchemaMismatch    the input of a prediction does not fit the model's signature
+    │   └── UntrustedModel    a model's pickle could run code that nobody trusts
     └── IntegrationUnavailable   an autologging integration that was asked for by name can't run here
 
 Every message says what was asked, what was found and what to do. ``error_code`` is the word that MLflow's REST
@@ -23,7 +24,7 @@ protocol uses for the same failure, ``exit_code`` what the command line exits wi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -169,6 +170,39 @@ class ModelError(FitbookError):
 
 class SchemaMismatch(ModelError, ValueError):
     """The input of a prediction does not fit the model's signature."""
+
+
+class UntrustedModel(ModelError):
+    """A model is not loaded because its pickle could run code that nobody trusts, or crash the interpreter.
+
+    Parameters
+    ----------
+    source : str
+        Where it comes from.
+    names : sequence of str
+        What it names that is neither on fitbook's list nor trusted by the caller, as ``module.name``.
+    reason : str
+        What else is wrong with it, where no name is.
+    """
+
+    error_code = "PERMISSION_DENIED"
+    exit_code = 5
+
+    def __init__(self, source: str, names: Sequence[str] = (), reason: str = "") -> None:
+        self.source, self.names, self.reason = source, list(names), reason
+        if names:
+            shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+            message = (
+                f"The model {source} is not loaded: loading it would run code by names that fitbook does not know to be "
+                f"harmless: {shown}. If you know who made it, load it with load_model(..., trusted={self.names!r}), or set "
+                f"FITBOOK_TRUSTED={','.join(self.names)}."
+            )
+        else:
+            message = (
+                f"The model {source} is not loaded: {reason}. No fitted model's pickle does that; ask who made it. If you "
+                "know that it is harmless, FITBOOK_ALLOW_UNSAFE_PICKLE=1 loads whatever there is."
+            )
+        super().__init__(message)
 
 
 class IntegrationUnavailable(FitbookError):

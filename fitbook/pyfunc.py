@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,8 @@ def load_model(
     suppress_warnings: bool = False,
     dst_path: str | None = None,
     model_config: Mapping[str, Any] | None = None,
+    *,
+    trusted: Iterable[str] = (),
 ) -> PyFuncModel:
     """Load a model of any flavor behind one ``predict``.
 
@@ -111,12 +113,18 @@ def load_model(
         Accepted for MLflow's sake and unused.
     model_config : dict, optional
         Settings that replace those that a `PythonModel` was saved with, one by one.
+    trusted : iterable of str, optional
+        As there.
 
     Raises
     ------
     NotFound
         There is no such model.
+    UntrustedModel
+        Loading it could run code that nobody trusts; the message names it.
     ModelError
         It can't be loaded, or none of its flavors is known here.
     """
-    return models.load_model(model_uri, suppress_warnings=suppress_warnings, model_config=model_config)  # type: ignore[no-any-return]
+    return models.load_model(  # type: ignore[no-any-return]
+        model_uri, suppress_warnings=suppress_warnings, model_config=model_config, trusted=trusted
+    )

@@ -96,6 +96,18 @@ S3_ENDPOINT_URL = Setting(
 MLFLOW_USERNAME = Setting("MLFLOW_TRACKING_USERNAME", str, "", "The user that `fitbook import mlflow` logs in with.")
 MLFLOW_PASSWORD = Setting("MLFLOW_TRACKING_PASSWORD", str, "", "The password of that user.")
 MLFLOW_TOKEN = Setting("MLFLOW_TRACKING_TOKEN", str, "", "The token that stands in for user and password.")
+TRUSTED = Setting(
+    "FITBOOK_TRUSTED", str, "", "Names, separated by commas, that models may hold besides those that fitbook knows."
+)
+TRUSTED_FILE = Setting(
+    "FITBOOK_TRUSTED_FILE",
+    str,
+    "~/.config/fitbook/trusted.txt",
+    "A file of such names, one a line; # begins a comment.",
+)
+ALLOW_UNSAFE_PICKLE = Setting(
+    "FITBOOK_ALLOW_UNSAFE_PICKLE", flag, False, "Load every model whatever it does, with a warning each time."
+)
 DEBUG = Setting(
     "FITBOOK_DEBUG", flag, False, "Print the traceback of whatever autologging swallowed to standard error."
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ def save_model(
     )
 
 
-def load_model(model_uri: str | Path, dst_path: str | None = None) -> Any:
+def load_model(model_uri: str | Path, dst_path: str | None = None, *, trusted: Iterable[str] = ()) -> Any:
     """Load an estimator.
 
     Parameters
@@ -109,12 +110,17 @@ def load_model(model_uri: str | Path, dst_path: str | None = None) -> Any:
         ``models:/<name>@<alias>``, ``models:/<model_id>``, or a local folder.
     dst_path : str, optional
         Accepted for MLflow's sake and unused: nothing is downloaded.
+    trusted : iterable of str, optional
+        Exact names of classes and functions that the model may hold besides those that fitbook knows to be harmless, e.g.
+        ``["mypackage.features.Cleaner"]``. Your own models of a local tracking directory need none.
 
     Raises
     ------
     NotFound
         There is no such model.
+    UntrustedModel
+        Loading it could run code that nobody trusts; the message names it.
     ModelError
         It is not a scikit-learn model, or is damaged.
     """
-    return models.load_model(model_uri, FLAVOR)
+    return models.load_model(model_uri, FLAVOR, trusted=trusted)

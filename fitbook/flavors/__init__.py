@@ -4,6 +4,7 @@ from fitbook.flavors._base import Flavor, Snapshot, render, write
 from fitbook.flavors._code import with_code
 from fitbook.flavors._lookup import flavor_named, flavor_names
 from fitbook.flavors._pyfunc import PyFuncModel, load_pyfunc, opened
+from fitbook.flavors._trust import trusting
 from fitbook.pythonmodel import FunctionModel, PythonModel, PythonModelContext
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "load_pyfunc",
     "opened",
     "render",
+    "trusting",
     "with_code",
     "write",
 ]

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, runtime_checkable
 
 from fitbook.errors import AlreadyExists, ModelError
+from fitbook.flavors._trust import vouch
 from fitbook.models._environment import FROZEN, Requirements, expanded, requirements_of
 from fitbook.models._example import example_files
 from fitbook.models._installed import frozen
@@ -36,6 +37,8 @@ class Snapshot:
         Files and folders to copy, by relative path.
     pickled : str, optional
         Which of the files would be unpickled.
+    script : str, optional
+        Which of the files would be run as a program instead.
     modules : tuple of str
         Top-level modules that are needed besides those that the pickle names.
     signature : ModelSignature, optional
@@ -59,6 +62,7 @@ class Snapshot:
     flavors: dict[str, dict[str, Any]]
     sources: dict[str, Path] = field(default_factory=dict)
     pickled: str | None = None
+    script: str | None = None
     modules: tuple[str, ...] = ()
     signature: ModelSignature | None = None
     input_example: Any = None
@@ -81,8 +85,9 @@ class Snapshot:
 
     @cached_property
     def sha256(self) -> str | None:
-        """The digest of what would be unpickled, in hex; None for a model without a pickle."""
-        return None if self.pickled is None else hashlib.sha256(self.files[self.pickled]).hexdigest()
+        """The digest of what would be unpickled or run, in hex; None for a model without either."""
+        program = self.pickled or self.script
+        return None if program is None else hashlib.sha256(self.files[program]).hexdigest()
 
     @cached_property
     def requirements(self) -> Requirements:
@@ -174,6 +179,8 @@ def write(snapshot: Snapshot, folder: str | Path, **where: str | None) -> Path:
         The folder or one of the sources can't be written or read.
     """
     folder = Path(folder)
+    if snapshot.sha256 is not None:
+        vouch(snapshot.sha256)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise AlreadyExists("file or folder", str(folder), "Save the model into a new or empty folder.")
     files = render(snapshot, **where)
@@ -241,6 +248,11 @@ def read(folder: Path, config: Mapping[str, Any], *keys: str) -> tuple[bytes, st
         raise ModelError(f"The MLmodel file in {folder} does not say which file is the model ({' or '.join(keys)}).")
     path = inside(folder, name)
     try:
+        # Links may lead to what is not the model's, and devices and pipes have no end.
+        if not (path.is_file() and path.resolve().is_relative_to(folder.resolve())):
+            raise ModelError(
+                f"The model's file {path} can't be read: it is no file, or lies outside of the model's folder."
+            )
         return path.read_bytes(), str(path)
     except OSError as error:
         raise ModelError(f"The model's file {path} can't be read: {error}") from error

@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import importlib
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterable, Mapping
@@ -18,7 +19,8 @@ from typing import Any
 
 from fitbook._log import FitbookWarning
 from fitbook.errors import AlreadyExists, InvalidValue, ModelError, NotFound
-from fitbook.flavors._base import Snapshot, inside
+from fitbook.flavors._base import Snapshot, inside, read
+from fitbook.flavors._trust import trusts_code
 from fitbook.models._environment import distributions_of
 from fitbook.models._mlmodel import Model
 from fitbook.models._script import choosing
@@ -85,7 +87,7 @@ def imported_by(files: Mapping[str, bytes]) -> set[str]:
 
 
 def make_importable(folder: Path, described: Model) -> None:
-    """Put the user's own files of a model first on the import path, for as long as this process runs.
+    """Put the user's own files of a model first on the import path, for as long as this process runs; others' nowhere.
 
     Raises
     ------
@@ -113,15 +115,30 @@ def make_importable(folder: Path, described: Model) -> None:
                 FitbookWarning,
                 stacklevel=4,
             )
-        if modules:
+        if modules and trusts_code(modules, lambda: _program(folder, described)):
             sys.path.insert(0, str(code))
             importlib.invalidate_caches()
+
+
+def _program(folder: Path, described: Model) -> bytes:
+    """What of a model would be unpickled or run; nothing if that is not to be found."""
+    keys = ("model_code_path", "python_model", "pickled_model")
+    for config in described.flavors.values():
+        if any(config.get(key) is not None for key in keys):
+            return read(folder, {**config, keys[0]: script_name(config)}, *keys)[0]
+    return b""
+
+
+def script_name(config: Mapping[str, Any]) -> str | None:
+    """The file name of a script that is a model: MLflow writes the whole path that it had where it was saved."""
+    path = config.get("model_code_path")
+    return None if path is None else re.split(r"[\\/]", str(path))[-1]
 
 
 def run_script(content: bytes, file: str) -> Any:
     """Run a script and return what it gave to `fitbook.models.set_model`.
 
-    Running a script can do anything: a policy of which may be run belongs here, as that of pickles does in `loads`.
+    Running a script can do anything: whoever calls this with one that was loaded asks `_trust.check_program` before.
     What it imports from MLflow comes from fitbook: MLflow need not be installed.
 
     Parameters

@@ -6,20 +6,20 @@ import bz2
 import copy
 import gzip
 import inspect
+import io
 import lzma
 import os
 import platform
-import re
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from fitbook.errors import InvalidValue, ModelError, NotFound
+from fitbook.errors import InvalidValue, ModelError, NotFound, UntrustedModel
 from fitbook.flavors._base import Snapshot, inside, read
-from fitbook.flavors._code import imported_by, read_script, run_script
+from fitbook.flavors._code import imported_by, read_script, run_script, script_name
 from fitbook.flavors._pickling import dumps
-from fitbook.flavors._trust import loads
+from fitbook.flavors._trust import check_program, loads
 from fitbook.models._example import split_example
 from fitbook.models._hints import hints_of, is_list_hint
 from fitbook.models._signature import ModelSignature, signature_of_example, signature_of_hints
@@ -34,11 +34,13 @@ LOADERS = (LOADER, "mlflow.pyfunc.loaders.code_model")
 # in place.
 _OURS, _THEIRS = (b"\x8c\x13" + module + b"\x94" for module in (b"fitbook.pythonmodel", b"mlflow.pyfunc.model"))
 
-_DECOMPRESS: dict[object, Callable[[bytes], bytes]] = {
-    "gzip": gzip.decompress,
-    "bzip2": bz2.decompress,
-    "lzma": lzma.decompress,
+_OPEN: dict[object, Callable[[io.BytesIO], gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile]] = {
+    "gzip": lambda file: gzip.GzipFile(fileobj=file),
+    "bzip2": bz2.BZ2File,
+    "lzma": lzma.LZMAFile,
 }
+# Models shrink to a tenth or so; a few kilobytes of zeros could fill the memory.
+_MOST_TIMES, _MOST_BYTES = 100, 64_000_000
 
 
 class BoundPythonModel:
@@ -150,6 +152,7 @@ class PythonModelFlavor:
             files=files,
             sources=sources,
             pickled=None if script else PICKLE,
+            script=next(iter(script), None),
             flavors={"python_function": config},
             modules=("cloudpickle", "numpy", *imported_by(script)),
             signature=signature or None,
@@ -169,10 +172,11 @@ class PythonModelFlavor:
             A file is missing, damaged, or in a layout that can't be read here.
         """
         python_model: Any
-        if config.get("model_code_path") is not None:
-            # MLflow writes down the whole path that the script had where it was saved.
-            name = re.split(r"[\\/]", str(config["model_code_path"]))[-1]
-            found = run_script(*read(folder, {"model_code_path": name}, "model_code_path"))
+        name = script_name(config)
+        if name is not None:
+            content, source = read(folder, {"model_code_path": name}, "model_code_path")
+            check_program(content, name, source=source)
+            found = run_script(content, source)
             python_model = found if hasattr(found, "load_context") else FunctionModel(found)
         else:
             data, source = read(folder, config, "python_model")
@@ -201,14 +205,20 @@ def _signature_of(model: Any, example: Any) -> ModelSignature | None:
 def _decompressed(data: bytes, compression: object, source: str) -> bytes:
     if compression is None:
         return data
-    if compression not in _DECOMPRESS:
+    if compression not in _OPEN:
         raise ModelError(f"The model {source} is compressed by {compression!r}, which is not known here.")
+    most = max(_MOST_BYTES, _MOST_TIMES * len(data))
     try:
-        return _DECOMPRESS[compression](data)
+        content = _OPEN[compression](io.BytesIO(data)).read(most + 1)
     except (OSError, EOFError, ValueError, lzma.LZMAError) as error:
         raise ModelError(
             f"The model {source} should be compressed by {compression}, and is damaged: {error}"
         ) from error
+    if len(content) > most:
+        raise UntrustedModel(
+            source, reason=f"its {len(data):,} bytes become more than {most:,} when they are decompressed"
+        )
+    return content
 
 
 def _artifacts(artifacts: Mapping[str, Any]) -> tuple[dict[str, Path], dict[str, dict[str, str]]]:

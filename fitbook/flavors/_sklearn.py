@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import copy
-import importlib
 import platform
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from fitbook.errors import ModelError
-from fitbook.flavors._base import Snapshot, inside, read
+from fitbook.flavors._base import Snapshot, read
 from fitbook.flavors._pickling import dumps
+from fitbook.flavors._skops import dump_skops, load_skops
 from fitbook.flavors._trust import loads
 from fitbook.models._infer import is_frame, is_series
 from fitbook.models._signature import ModelSignature, signature_of_example
 
 PICKLE = "model.pkl"
+SKOPS = "model.skops"
 
 
 class SklearnFlavor:
@@ -43,8 +43,8 @@ class SklearnFlavor:
         Parameters
         ----------
         model : object
-        serialization_format : {"pickle", "cloudpickle"}, optional
-            Plain pickle where it can, cloudpickle where it must.
+        serialization_format : {"pickle", "cloudpickle", "skops"}, optional
+            Plain pickle where it can, cloudpickle where it must. "skops" needs that library, and writes no pickle.
         signature : ModelSignature or False, optional
             Inferred from ``input_example`` and the model's prediction for it, if not given; False for none.
         input_example : object, optional
@@ -63,13 +63,16 @@ class SklearnFlavor:
         ModelError
             The model can't be pickled: names the attribute in the way.
         """
-        data, used_format = dumps(model, serialization_format)
+        if serialization_format == "skops":
+            data, used_format, file = dump_skops(model), "skops", SKOPS
+        else:
+            (data, used_format), file = dumps(model, serialization_format), PICKLE
         if signature is None and input_example is not None:
             signature = signature_of_example(input_example, getattr(model, pyfunc_predict_fn, None))
         return Snapshot(
-            files={PICKLE: data},
-            pickled=PICKLE,
-            flavors=_flavors(used_format, pyfunc_predict_fn if hasattr(model, pyfunc_predict_fn) else None),
+            files={file: data},
+            pickled=PICKLE if file == PICKLE else None,
+            flavors=_flavors(used_format, file, pyfunc_predict_fn if hasattr(model, pyfunc_predict_fn) else None),
             modules=_modules(used_format, signature, input_example),
             signature=signature or None,
             input_example=copy.deepcopy(input_example),
@@ -88,24 +91,25 @@ class SklearnFlavor:
             The file is missing, damaged, or in a format that can't be read here.
         """
         if config.get("serialization_format") == "skops":
-            return _load_skops(inside(folder, config.get("pickled_model")))
+            data, source = read(folder, config, "pickled_model", "model_path")
+            return load_skops(data, source=source)
         data, source = read(folder, config, "pickled_model", "model_path")
         return loads(data, source=source)
 
 
-def _flavors(serialization_format: str, predict_fn: str | None) -> dict[str, dict[str, Any]]:
+def _flavors(serialization_format: str, file: str, predict_fn: str | None) -> dict[str, dict[str, Any]]:
     flavors: dict[str, dict[str, Any]] = {}
     if predict_fn is not None:
         flavors["python_function"] = {
             "env": {"conda": "conda.yaml", "virtualenv": "python_env.yaml"},
             "loader_module": "mlflow.sklearn",
-            "model_path": PICKLE,
+            "model_path": file,
             "predict_fn": predict_fn,
             "python_version": platform.python_version(),
         }
     flavors["sklearn"] = {
         "code": None,
-        "pickled_model": PICKLE,
+        "pickled_model": file,
         "serialization_format": serialization_format,
         "sklearn_version": _sklearn_version(),
     }
@@ -119,7 +123,7 @@ def _modules(serialization_format: str, signature: object, example: Any) -> tupl
     needs_pandas = named or is_frame(example) or is_series(example)
     return (
         *("sklearn", "numpy", "scipy"),
-        *(("cloudpickle",) if serialization_format == "cloudpickle" else ()),
+        *((serialization_format,) if serialization_format != "pickle" else ()),
         *(("pandas",) if needs_pandas else ()),
     )
 
@@ -127,17 +131,3 @@ def _modules(serialization_format: str, signature: object, example: Any) -> tupl
 @cache
 def _sklearn_version() -> str:
     return version("scikit-learn")
-
-
-def _load_skops(path: Path) -> object:
-    try:
-        skops_io = importlib.import_module("skops.io")
-    except ImportError as error:
-        raise ModelError(
-            f"The model {path} is in the skops format, which is MLflow's default; `pip install skops` to read it."
-        ) from error
-    try:
-        loaded: object = skops_io.load(path)
-    except Exception as error:
-        raise ModelError(f"The model {path} can't be loaded by skops: {error}") from error
-    return loaded

@@ -1,46 +1,204 @@
-"""The one door through which every pickle of every flavor is loaded."""
+"""The one door through which every pickle of every flavor is loaded, and who may open it for what.
+
+A pickle is a program. It is loaded if it names nothing but what is on fitbook's list or what the caller trusts, and if what
+it builds holds together; or as it is, if it is the user's own work, byte for byte, or the user has turned all of this off.
+"""
 
 from __future__ import annotations
 
-import io
-import pickle
-from typing import Any
+import contextlib
+import hashlib
+import warnings
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
 
-from fitbook.errors import ModelError
+from fitbook import settings
+from fitbook._log import FitbookWarning
+from fitbook.errors import InvalidValue, ModelError, UntrustedModel
+from fitbook.flavors._allowed import allowed
+from fitbook.flavors._contents import Contents
+from fitbook.flavors._scan import Refused, Scanner
+from fitbook.flavors._unpickler import load_anything, load_permitted
 
-# MLflow's pickles of Python models name its own base classes; ours stand in, so that MLflow need not be installed.
-_RENAMED = {
-    ("mlflow.pyfunc.model", "PythonModel"): ("fitbook.flavors", "PythonModel"),
-    ("mlflow.pyfunc.model", "_FunctionPythonModel"): ("fitbook.flavors", "FunctionModel"),
-    ("mlflow.pyfunc.model", "PythonModelContext"): ("fitbook.flavors", "PythonModelContext"),
-    ("mlflow.models.signature", "_TypeHints"): ("types", "SimpleNamespace"),
-}
-
-
-class _Unpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        return super().find_class(*_RENAMED.get((module, name), (module, name)))
+_MOST_OF_THIS_PROCESS = 10_000
 
 
-def loads(data: bytes, *, source: str) -> object:
+@dataclass(frozen=True)
+class _Policy:
+    trusted: frozenset[str] = frozenset()
+    own: Callable[[], Collection[str]] = tuple
+
+
+_policy: ContextVar[_Policy] = ContextVar("fitbook_trust")
+_nobody = _Policy()
+_of_this_process: dict[str, None] = {}
+
+
+@contextlib.contextmanager
+def trusting(names: Iterable[str] = (), own: Callable[[], Collection[str]] = tuple) -> Iterator[None]:
+    """Say what is trusted while a model is loaded.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Exact names of classes and functions, e.g. ``"mypackage.features.Cleaner"``.
+    own : callable
+        Gives the digests (sha256, in hex) of pickles that are the user's own work; called if it matters.
+
+    Raises
+    ------
+    InvalidValue
+        The names are no list of names.
+    """
+    if isinstance(names, (str, bool)) or not all(isinstance(name, str) for name in names):
+        raise InvalidValue(f"trusted is a list of names like 'mypackage.features.Cleaner', not {names!r}.")
+    token = _policy.set(_Policy(frozenset(names), own))
+    try:
+        yield
+    finally:
+        _policy.reset(token)
+
+
+def vouch(sha256: str) -> None:
+    """Remember the digest of a pickle that this very process has written: loading it back needs no ceremony."""
+    _of_this_process[sha256] = None
+    if len(_of_this_process) > _MOST_OF_THIS_PROCESS:
+        with contextlib.suppress(StopIteration, KeyError):  # of several threads one is enough
+            del _of_this_process[next(iter(_of_this_process))]
+
+
+def loads(data: bytes, *, source: str, also: Collection[str] = ()) -> object:
     """Unpickle a model.
 
-    Unpickling can run any code, so nothing else in fitbook does it: this function is where a policy of what may be
-    loaded belongs. A test keeps it the only place.
+    Unpickling can run any code, so nothing else in fitbook does it; a test keeps it the only place.
 
     Parameters
     ----------
     data : bytes
     source : str
         Where the bytes come from, for messages.
+    also : collection of str
+        Exact names, ``module.name``, that the flavor's library needs besides those on fitbook's list. They are the flavor's
+        own, never read from a file.
 
     Raises
     ------
+    UntrustedModel
+        It names what nobody trusts, or would build what crashes the interpreter; nothing was imported or built.
     ModelError
         The pickle needs something that is not installed here, or is damaged.
     """
+    refusal = None
     try:
-        return _Unpickler(io.BytesIO(data)).load()
+        permitted, unknown = _looked_at(data, set(also))
+        if unknown:
+            refusal = UntrustedModel(source, unknown)
+    except EOFError as error:
+        raise ModelError(f"The model {source} can't be unpickled: {error}. It is damaged.") from error
+    except Refused as error:
+        refusal = UntrustedModel(source, reason=str(error))
+    if refusal is None:
+        return _loaded(lambda: load_permitted(data, source, permitted), source)
+    _let_pass(data, source, refusal)
+    return _loaded(lambda: load_anything(data), source)
+
+
+def check_program(data: bytes, name: str, *, source: str) -> None:
+    """Let pass a script that is a model: it can do anything, so it is the user's own, or trusted by its file's name.
+
+    Raises
+    ------
+    UntrustedModel
+        It is neither.
+    """
+    if name not in trusted_names():
+        _let_pass(data, source, UntrustedModel(source, [name]))
+
+
+def trusts_code(modules: Collection[str], program: Callable[[], bytes]) -> bool:
+    """Whether what is beside a model may be imported: the model is the user's own, or something of that code is trusted.
+
+    Otherwise anybody's ``import`` of a module that is not installed here would run it.
+
+    Parameters
+    ----------
+    modules : collection of str
+        Top-level modules.
+    program : callable
+        Gives the model's pickle or script; called if it matters.
+    """
+    named = {name.partition(".")[0] for name in trusted_names()}
+    return bool(named & set(modules)) or settings.ALLOW_UNSAFE_PICKLE.get() or _is_own(program())
+
+
+def _let_pass(data: bytes, source: str, refusal: UntrustedModel) -> None:
+    """Raise what is given, unless the data are the user's own work, or everything is allowed, which is said."""
+    if _is_own(data):
+        return
+    if not settings.ALLOW_UNSAFE_PICKLE.get():
+        raise refusal
+    digest = hashlib.sha256(data).hexdigest()
+    warnings.warn(
+        f"{settings.ALLOW_UNSAFE_PICKLE.name} is set: the model {source} (sha256 {digest}) is loaded whatever it does.",
+        FitbookWarning,
+        stacklevel=3,
+    )
+
+
+def _looked_at(data: bytes, trusted: set[str]) -> tuple[Collection[str], list[str]]:
+    """The names that may be imported, and those that the pickle holds and nobody trusts."""
+    listed = allowed()
+    contents = Contents(data)
+    scanner = Scanner(data, contents.built)
+    try:
+        scanner.scan()
+        unknown = {name for name in scanner.called if name not in listed["call"]}
+        unknown |= {name for name in scanner.made if name not in listed["make"]}
+        unknown |= {name for name in scanner.named if name not in listed["name"]}
+        if unknown or scanner.called_again:
+            trusted |= trusted_names()
+            unknown = {name for name in unknown if name.replace(" ", ".") not in trusted}
+        if not unknown and any(name.replace(" ", ".") not in trusted for name in scanner.called_again):
+            raise Refused("it calls what it has made itself")
+        if not unknown:
+            contents.finish(scanner.nodes)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError, MemoryError) as error:
+        raise Refused(f"what it builds does not hold together ({type(error).__name__}: {error})") from error
+    return scanner.named, sorted(name.replace(" ", ".") for name in unknown)
+
+
+def trusted_names() -> set[str]:
+    """What the caller, the environment and the user's file trust, as ``module.name``."""
+    return {*_policy.get(_nobody).trusted, *_names(settings.TRUSTED.get().split(",")), *_from_file()}
+
+
+def _names(texts: Iterable[str]) -> Iterator[str]:
+    return (text.strip() for text in texts if text.strip())
+
+
+def _from_file() -> Iterator[str]:
+    file = Path(settings.TRUSTED_FILE.get()).expanduser()
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return iter(())
+    except (OSError, ValueError) as error:
+        raise InvalidValue(f"The list of trusted names {file} can't be read: {error}.") from error
+    return _names(line.partition("#")[0] for line in lines)
+
+
+def _is_own(data: bytes) -> bool:
+    digest = hashlib.sha256(data).hexdigest()  # of the very bytes that are loaded, not of the file
+    return digest in _of_this_process or digest in _policy.get(_nobody).own()
+
+
+def _loaded(load: Callable[[], object], source: str) -> object:
+    try:
+        return load()
+    except UntrustedModel:
+        raise
     except ImportError as error:
         raise ModelError(
             f"The model {source} needs {error.name or 'a module'!r}, which can't be imported here ({error}). "

@@ -7,9 +7,10 @@ import itertools
 import json
 import uuid
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -19,11 +20,12 @@ from fitbook._log import FitbookWarning
 from fitbook.artifacts import open_artifacts
 from fitbook.entities import LoggedModel, ModelVersion
 from fitbook.errors import AlreadyExists, InvalidValue, ModelError, NotFound
-from fitbook.flavors import Snapshot, flavor_named, load_pyfunc, opened, render, with_code, write
+from fitbook.flavors import Snapshot, flavor_named, load_pyfunc, opened, render, trusting, with_code, write
 from fitbook.models import Model, ModelSignature, describe_signature
 from fitbook.registry import ModelIdUri, ModelUri, PathUri, RemoteUri, RunUri, parse
 from fitbook.tracking import _active, _context
 from fitbook.tracking._backend import Backend, current, current_experiment_id, readable
+from fitbook.tracking._own import own_digests
 from fitbook.tracking._run import ActiveRun, RunHandle, new_draft, now_ms, start
 
 
@@ -169,10 +171,30 @@ def save_model(flavor: str, model: Any, path: str | Path, **options: Any) -> Non
 
 
 def load_model(
-    model_uri: str | Path, flavor: str | None = None, *, suppress_warnings: bool = False, **more: Any
+    model_uri: str | Path,
+    flavor: str | None = None,
+    *,
+    trusted: Iterable[str] = (),
+    suppress_warnings: bool = False,
+    **more: Any,
 ) -> Any:
-    """Load a model by URI: as the object of a flavor, or, without one, behind pyfunc's uniform ``predict``."""
-    folder = local_folder(model_uri)
+    """Load a model by URI: as the object of a flavor, or, without one, behind pyfunc's uniform ``predict``.
+
+    ``trusted`` are names that its pickle may hold besides those that fitbook knows; see `fitbook.flavors.trusting`.
+    """
+    uri = _parsed(model_uri)
+    if isinstance(uri, (PathUri, RemoteUri)):
+        with trusting(trusted):
+            return _loaded(_folder(None, uri), model_uri, flavor, suppress_warnings, more)
+    backend = readable()
+    place = _place(backend, uri)
+    with trusting(trusted, partial(own_digests, backend, place)):
+        return _loaded(_folder(backend, place), model_uri, flavor, suppress_warnings, more)
+
+
+def _loaded(
+    folder: Path, model_uri: str | Path, flavor: str | None, suppress_warnings: bool, more: dict[str, Any]
+) -> Any:
     if flavor is None:
         return load_pyfunc(folder, suppress_warnings=suppress_warnings, **more)
     described = opened(folder, check=not suppress_warnings)

@@ -56,19 +56,12 @@ def models_among(
 
 def _logged(described: Model, run_id: str, path: str, files: Mapping[str, StoredFile]) -> LoggedModel:
     flavor = next((name for name in described.flavors if name != "python_function"), "pyfunc")
-    general = described.flavors.get("python_function", {})
-    names = (
-        described.flavors.get(flavor, {}).get("pickled_model"),
-        general.get("python_model"),
-        general.get("model_path"),
-    )
-    pickled = next((files[f"{path}/{name}"] for name in names if f"{path}/{name}" in files), None)
     return LoggedModel(
         model_id=(described.model_id or f"m-{described.model_uuid}")[:34],
         run_id=run_id,
         artifact_path=path,
         flavor=flavor,
-        sha256=pickled.sha256 if pickled else "",
+        sha256="",  # what is noted there is fitbook's own work, and loaded as the user's
         size_bytes=sum(file.size for name, file in files.items() if name.startswith(f"{path}/")),
         creation_timestamp=_milliseconds(described.utc_time_created),
     )

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from fitbook.errors import InvalidValue, ModelError, NotFound
-from fitbook.flavors import PythonModel, PythonModelContext, flavor_named, load_pyfunc, write
+from fitbook.errors import InvalidValue, ModelError, NotFound, UntrustedModel
+from fitbook.flavors import PythonModel, PythonModelContext, flavor_named, load_pyfunc, trusting, write
 from fitbook.models import infer_signature
 
 PYTHON = flavor_named("python_function")
@@ -89,7 +89,10 @@ def test_a_model_of_a_script_loads_in_another_process(tmp_path):
         "write(flavor_named('python_function').snapshot(Mine()), sys.argv[1])"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path / "model")], check=True)
-    assert load_pyfunc(tmp_path / "model").predict([1, 2]) == [2, 3]
+    with pytest.raises(UntrustedModel) as refused:
+        load_pyfunc(tmp_path / "model")
+    with trusting(refused.value.names):
+        assert load_pyfunc(tmp_path / "model").predict([1, 2]) == [2, 3]
 
 
 def test_the_pickle_names_mlflows_base_classes_and_not_fitbook(tmp_path):

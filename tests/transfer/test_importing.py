@@ -131,7 +131,7 @@ def test_models_lead_to_their_files(layout: str, theirs: Any, at: Any, take: Any
         noted = store.get_logged_model("m-" + run_id(number))
         assert (noted.run_id, noted.artifact_path, noted.flavor) == (run_id(first), "model", "sklearn")
         pickle = open_artifacts(store.get_run(noted.run_id).info.artifact_uri).read("model/model.pkl")
-        assert noted.sha256 == hashlib.sha256(pickle).hexdigest()
+        assert noted.sha256 == ""  # by a digest a model would count as written here, and be loaded whatever it does
         assert noted.size_bytes == len(pickle) + store.recorded_files(noted.run_id, "model/MLmodel")[0].size
         assert noted.creation_timestamp == 1_767_225_600_000
 

@@ -1,0 +1,460 @@
+"""What a pickle would do, found out without doing it.
+
+A pickle is a program for a small machine with a stack. Here it is run with stand-ins: numbers and text are read, a name
+stays a name, and a call becomes a `Node` that remembers what was to be called. Nothing is imported, called or built. Only
+what today's picklers write is understood (protocols 2 to 5); everything else is refused rather than guessed at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+# A tuple is hashed with all that is in it, as often as it is in it, and by recursion.
+_MOST_NESTED, _MOST_WITHIN = 50, 1_000_000
+
+_MOST_MARKS = 10_000
+
+OPAQUE = 0.5
+"""Stands for a value that nobody asks for: what is asked for and found to be this is refused."""
+
+# Vocabularies are dicts and lists of a hundred thousand words and numbers. Where a container has had one full batch
+# (picklers write a thousand at a time), further full ones of such values alone are passed over at the speed of `re`.
+_BATCH = 1000
+_SHORT = b"|".join(re.escape(bytes([n])) + b"." * n for n in range(256))
+_F = rb"(?:\x95.{8})?"
+_WORD = _F + rb"\x8c(?:" + _SHORT + rb")\x94"
+_NUMBER = _F + rb"(?:K.|M..|J....|G.{8}|[N\x88\x89])"
+_PLAIN_BATCH = re.compile(
+    _F
+    + rb"\((?:(?P<words>(?:"
+    + _WORD
+    + _NUMBER
+    + rb"){1000}+"
+    + _F
+    + rb"u|(?:"
+    + _WORD
+    + rb"){1000}+"
+    + _F
+    + rb"[e\x90])"
+    rb"|(?:" + _NUMBER + rb"){1000}+" + _F + rb"[e\x90]|(?:" + _NUMBER + rb"){2000}+" + _F + rb"u)",
+    re.DOTALL,
+)
+
+
+class Refused(Exception):
+    """The pickle does what no model needs; says what."""
+
+
+class Name(str):
+    """A module and a name in it, with a space between: what an import would find."""
+
+    __slots__ = ()
+
+
+class Node:
+    """What a call would return, or an object made without its constructor.
+
+    Attributes
+    ----------
+    callee : Name
+    args : tuple
+        Stand-ins.
+    state : object
+        What is set afterwards; `Node` itself, if nothing is.
+    items : list
+        What is put into it afterwards, as into a dict or list.
+    """
+
+    __slots__ = ("args", "callee", "items", "state")
+
+    def __init__(self, callee: Name, args: tuple[Any, ...]) -> None:
+        self.callee = callee
+        self.args = args
+        self.state: Any = Node
+        self.items: list[Any] = []
+
+    def attributes(self) -> dict[Any, Any]:
+        """The state, where it is a dict, with text decoded for keys."""
+        return self.state.as_dict() if isinstance(self.state, Items) else {}
+
+
+class Items:
+    """A dict: keys and values in turn."""
+
+    __slots__ = ("_read", "closed", "flat")
+
+    def __init__(self) -> None:
+        self.flat: list[Any] = []
+        self._read: dict[Any, Any] | None = None
+        self.closed = False
+
+    def as_dict(self) -> dict[Any, Any]:
+        """By key; keys that are no text are left out.
+
+        Raises
+        ------
+        Refused
+            There are so many that they were passed over.
+        """
+        if self._read is not None:
+            return self._read
+        if OPAQUE in self.flat[::2]:
+            raise Refused("the state of an object hides its names among thousands of others")
+        pairs = zip(self.flat[::2], self.flat[1::2], strict=True)
+        read = {key.decode("utf-8", "replace"): value for key, value in pairs if type(key) is bytes}
+        if self.closed:  # until then it may still grow
+            self._read = read
+        return read
+
+
+class Scanner:
+    """One pass over one pickle.
+
+    Parameters
+    ----------
+    data : bytes
+    built : callable
+        Called with each `Node` whose state is being set, at that moment.
+
+    Attributes
+    ----------
+    called, made, named : set of Name
+        What is called, made without a call, or named at all.
+    called_again : set of Name
+        What has made something that is called in turn.
+    nodes : list of Node
+        In the order in which they begin.
+    """
+
+    def __init__(self, data: bytes, built: Callable[[Node], object] = lambda node: None) -> None:
+        self.data = data
+        self.built = built
+        self.called: set[Name] = set()
+        self.made: set[Name] = set()
+        self.named: set[Name] = set()
+        self.called_again: set[Name] = set()
+        self.nodes: list[Node] = []
+        self._stack: list[Any] = []
+        self._below: list[list[Any]] = []
+        self._memo: list[Any] = []
+        self._nested: dict[int, tuple[tuple[Any, ...], int, int]] = {}
+
+    def scan(self) -> Any:
+        """Go through all of it; returns the stand-in of the whole.
+
+        Raises
+        ------
+        Refused
+            It does what no model needs.
+        EOFError
+            It ends in the middle.
+        """
+        try:
+            end = self._run()
+        except IndexError:
+            raise EOFError("it ends too early, or takes what is not there") from None
+        if end != len(self.data):
+            raise Refused(f"{len(self.data) - end} bytes follow its end")
+        if self._below or len(self._stack) != 1:
+            raise Refused("it leaves more or less than one object")
+        return self._stack[0]
+
+    def _run(self) -> int:
+        # The opcodes of which a forest's pickle mostly consists stand here, the others in the table: this loop is what
+        # loading safely costs.
+        data, memo, table = self.data, self._memo, _HANDLERS
+        remember = memo.append
+        stack, below = self._stack, self._below
+        from_bytes = int.from_bytes
+        position = 0
+        while True:
+            op = data[position]
+            if op == 0x68:  # BINGET
+                stack.append(memo[data[position + 1]])
+                position += 2
+            elif op == 0x94:  # MEMOIZE
+                remember(stack[-1])
+                position += 1
+            elif op == 0x4B:  # BININT1
+                stack.append(data[position + 1])
+                position += 2
+            elif op == 0x74:  # TUPLE
+                items = tuple(stack)
+                if tuple in map(type, items):
+                    self._weigh(items)
+                self._stack = stack = below.pop()
+                stack.append(items)
+                position += 1
+            elif op == 0x4E:  # NONE
+                stack.append(None)
+                position += 1
+            elif op == 0x96:  # BYTEARRAY8
+                begin = position + 9
+                position = begin + from_bytes(data[position + 1 : begin], "little")
+                stack.append(slice(begin, position))
+            elif op == 0x8C:  # SHORT_BINUNICODE
+                begin = position + 2
+                position = begin + data[position + 1]
+                stack.append(data[begin:position])
+            elif op == 0x28:  # MARK
+                below.append(stack)
+                if len(below) > _MOST_MARKS:
+                    raise Refused("it begins thousands of containers without ending one")
+                self._stack = stack = []
+                position += 1
+            elif op == 0x2E:  # STOP
+                return position + 1
+            else:
+                position = table[op](self, position + 1)
+                stack = self._stack
+
+    # -- plain values ------------------------------------------------------------------------------------------------
+
+    def _boolean(self, position: int) -> int:
+        self._stack.append(self.data[position - 1] == 0x88)
+        return position
+
+    def _number(self, position: int) -> int:
+        size = _INTEGERS[self.data[position - 1]]
+        self._stack.append(int.from_bytes(self.data[position : position + size], "little", signed=size == 4))
+        return position + size
+
+    def _float(self, position: int) -> int:
+        self._stack.append(OPAQUE)
+        return position + 8
+
+    def _long(self, position: int) -> int:
+        begin, end = self._extent(position)
+        # Arithmetic with numbers of a million digits takes its time; no check asks for them.
+        self._stack.append(int.from_bytes(self.data[begin:end], "little", signed=True) if end - begin < 32 else OPAQUE)
+        return end
+
+    def _text(self, position: int) -> int:
+        begin, end = self._extent(position)
+        self._stack.append(self.data[begin:end])
+        return end
+
+    def _raw(self, position: int) -> int:
+        begin, end = self._extent(position)
+        self._stack.append(slice(begin, end))
+        return end
+
+    def _extent(self, position: int) -> tuple[int, int]:
+        """Where the content of an opcode that says its length begins and ends."""
+        size = _COUNTED[self.data[position - 1]]
+        begin = position + size
+        end = begin + int.from_bytes(self.data[position:begin], "little")
+        if end > len(self.data):
+            raise EOFError("it ends in the middle of a value")
+        return begin, end
+
+    # -- containers --------------------------------------------------------------------------------------------------
+
+    def _empty(self, position: int) -> int:
+        op = self.data[position - 1]
+        self._stack.append(() if op == 0x29 else Items() if op == 0x7D else [])
+        return position
+
+    def _to_mark(self) -> list[Any]:
+        items = self._stack
+        self._stack = self._below.pop()
+        return items
+
+    def _tuple(self, position: int) -> int:
+        count = self.data[position - 1] - 0x84
+        stack = self._stack
+        if len(stack) < count:
+            raise EOFError("it takes what is not there")
+        items = tuple(stack[-count:])
+        stack[-count:] = [items]
+        if tuple in map(type, items):
+            self._weigh(items)
+        return position
+
+    def _weigh(self, items: tuple[Any, ...]) -> None:
+        depth, within = 0, len(items)
+        for item in items:
+            if type(item) is tuple:
+                _, inner, more = self._nested.get(id(item), (item, 0, len(item)))
+                depth, within = max(depth, inner), within + more
+        if depth >= _MOST_NESTED or within > _MOST_WITHIN:
+            raise Refused("its tuples are nested so deeply that using them would take forever")
+        self._nested[id(items)] = items, depth + 1, within
+
+    def _append(self, position: int) -> int:
+        marked = self.data[position - 1] != 0x61
+        items = self._to_mark() if marked else [self._stack.pop()]
+        target = self._stack[-1]
+        if type(target) is not list and type(target) is not Node:
+            raise Refused("it appends to what is no list")
+        _content_of(target).extend(items)
+        return position if len(items) < _BATCH else self._pass_over(position)
+
+    def _set_items(self, position: int) -> int:
+        if self.data[position - 1] == 0x75:
+            items = self._to_mark()
+        else:
+            items = self._stack[-2:]
+            del self._stack[-2:]
+        target = self._stack[-1]
+        if len(items) % 2 or (type(target) is not Items and type(target) is not Node):
+            raise Refused("it puts items into what is no dict")
+        if type(target) is Items and target.closed:
+            raise Refused("it changes the state of an object after it was set")
+        _content_of(target).extend(items)
+        return position if len(items) < _BATCH else self._pass_over(position)
+
+    def _pass_over(self, position: int) -> int:
+        target = self._stack[-1]
+        while batch := _PLAIN_BATCH.match(self.data, position):
+            if (self.data[batch.end() - 1] == 0x75) is (type(target) is list):
+                break  # it puts into a list, or appends to a dict: who does so is told
+            _content_of(target).extend((OPAQUE, OPAQUE))
+            self._memo.extend([OPAQUE] * (_BATCH if batch["words"] else 0))
+            position = batch.end()
+        return position
+
+    def _frozenset(self, position: int) -> int:
+        items = self._to_mark()
+        self._stack.append(items)
+        return position
+
+    def _pop(self, position: int) -> int:
+        if self._stack:
+            self._stack.pop()
+        else:
+            self._to_mark()
+        return position
+
+    def _pop_mark(self, position: int) -> int:
+        self._to_mark()
+        return position
+
+    # -- remembered values -------------------------------------------------------------------------------------------
+
+    def _put(self, position: int) -> int:
+        size = _INDICES[self.data[position - 1]]
+        # Picklers count; a number out of turn would make the real machine reserve memory for all below it.
+        if int.from_bytes(self.data[position : position + size], "little") != len(self._memo):
+            raise Refused("it remembers values out of turn")
+        self._memo.append(self._stack[-1])
+        return position + size
+
+    def _get(self, position: int) -> int:
+        self._stack.append(self._memo[int.from_bytes(self.data[position : position + 4], "little")])
+        return position + 4
+
+    # -- names and calls ---------------------------------------------------------------------------------------------
+
+    def _global(self, position: int) -> int:
+        end = self.data.find(b"\n", position)
+        last = self.data.find(b"\n", end + 1)
+        if end < 0 or last < 0:
+            raise EOFError("it ends in the middle of a name")
+        self._name(self.data[position:end], self.data[end + 1 : last])
+        return last + 1
+
+    def _stack_global(self, position: int) -> int:
+        name, module = self._stack.pop(), self._stack.pop()
+        if type(name) is not bytes or type(module) is not bytes:
+            raise Refused("it names something by what is no text")
+        self._name(module, name)
+        return position
+
+    def _name(self, module: bytes, name: bytes) -> None:
+        # A space can't be part of what it separates, nor can what no identifier has hide in a message.
+        if not (module.isascii() and name.isascii()) or set(module + name) & _NEVER_IN_NAMES:
+            raise Refused(f"it names {module!r} {name!r}, which is no name")
+        found = Name(f"{module.decode()} {name.decode()}")
+        self.named.add(found)
+        self._stack.append(found)
+
+    def _reduce(self, position: int) -> int:
+        return self._call(position, self.called)
+
+    def _new(self, position: int) -> int:
+        return self._call(position, self.made)
+
+    def _call(self, position: int, used: set[Name]) -> int:
+        args, callee = self._stack.pop(), self._stack.pop()
+        if type(callee) is Node:  # a class that came with the pickle: whoever made it answers for it
+            callee = callee.callee
+            used = self.called_again
+        if type(callee) is not Name or type(args) is not tuple:
+            raise Refused("it calls what is no function or class")
+        node = Node(callee, args)
+        used.add(callee)
+        self.nodes.append(node)
+        self._stack.append(node)
+        return position
+
+    def _build(self, position: int) -> int:
+        state, target = self._stack.pop(), self._stack[-1]
+        if type(target) is not Node:
+            raise Refused(f"it changes {target if type(target) is Name else 'what is no object of its own'}")
+        if target.state is not Node:
+            raise Refused("it sets the state of an object twice")
+        if type(state) is Items:
+            state.closed = True
+        target.state = state
+        self.built(target)
+        return position
+
+    # -- the frame ---------------------------------------------------------------------------------------------------
+
+    def _protocol(self, position: int) -> int:
+        if position != 1 or not 2 <= self.data[position] <= 5:
+            raise Refused(f"its protocol is {self.data[position]}; 2 to 5 are known")
+        return position + 1
+
+    def _frame(self, position: int) -> int:
+        begin = position + 8
+        if begin + int.from_bytes(self.data[position:begin], "little") > len(self.data):
+            raise EOFError("it ends in the middle of a frame")
+        return begin
+
+    def _unknown(self, position: int) -> int:
+        raise Refused(
+            f"it uses the opcode {self.data[position - 1 : position]!r}, which picklers of models do not write"
+        )
+
+
+def _content_of(target: Any) -> list[Any]:
+    content: list[Any] = target if type(target) is list else target.flat if type(target) is Items else target.items
+    return content
+
+
+_NEVER_IN_NAMES = frozenset(set(range(128)) - {*b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.<>"})
+_INTEGERS = {0x4D: 2, 0x4A: 4}
+_COUNTED = {0x8A: 1, 0x8B: 4, 0x58: 4, 0x8D: 8, 0x43: 1, 0x42: 4, 0x8E: 8}
+_INDICES = {0x71: 1, 0x72: 4}
+
+_HANDLERS: list[Callable[[Scanner, int], int]] = [Scanner._unknown] * 256
+for _handler, _opcodes in (
+    (Scanner._boolean, b"\x88\x89"),
+    (Scanner._number, b"MJ"),
+    (Scanner._float, b"G"),
+    (Scanner._long, b"\x8a\x8b"),
+    (Scanner._text, b"X\x8d"),
+    (Scanner._raw, b"CB\x8e"),
+    (Scanner._empty, b")}]\x8f"),
+    (Scanner._tuple, b"\x85\x86\x87"),
+    (Scanner._append, b"ae\x90"),
+    (Scanner._set_items, b"su"),
+    (Scanner._frozenset, b"\x91"),
+    (Scanner._pop, b"0"),
+    (Scanner._pop_mark, b"1"),
+    (Scanner._put, b"qr"),
+    (Scanner._get, b"j"),
+    (Scanner._global, b"c"),
+    (Scanner._stack_global, b"\x93"),
+    (Scanner._reduce, b"R"),
+    (Scanner._new, b"\x81"),
+    (Scanner._build, b"b"),
+    (Scanner._protocol, b"\x80"),
+    (Scanner._frame, b"\x95"),
+):
+    for _opcode in _opcodes:
+        _HANDLERS[_opcode] = _handler
