@@ -1,6 +1,6 @@
 """One file per ML library: how its models are frozen, laid out as a folder, and loaded."""
 
-from fitbook.flavors._base import Flavor, Snapshot, render, write
+from fitbook.flavors._base import Flavor, Predicting, Snapshot, render, write
 from fitbook.flavors._lookup import flavor_named, flavor_names
 from fitbook.flavors._pyfunc import PyFuncModel, load_pyfunc
 from fitbook.flavors._python_model import FunctionModel, PythonModel, PythonModelContext
@@ -8,6 +8,7 @@ from fitbook.flavors._python_model import FunctionModel, PythonModel, PythonMode
 __all__ = [
     "Flavor",
     "FunctionModel",
+    "Predicting",
     "PyFuncModel",
     "PythonModel",
     "PythonModelContext",

@@ -9,6 +9,7 @@ from typing import Any
 
 from fitbook._log import FitbookWarning
 from fitbook.errors import ModelError, NotFound
+from fitbook.flavors._base import Predicting
 from fitbook.flavors._lookup import flavor_named, flavor_names
 from fitbook.flavors._python_model import LOADER, BoundPythonModel
 from fitbook.models._infer import is_frame
@@ -126,7 +127,10 @@ def load_pyfunc(folder: str | Path, model_config: Mapping[str, Any] | None = Non
             flavor = flavor_named(name)
         except NotFound:
             continue
-        raw = flavor.load(folder, metadata.flavors[name])
+        config = metadata.flavors[name]
+        raw = flavor.load(folder, config)
+        if isinstance(flavor, Predicting):
+            return PyFuncModel(metadata, raw, _with_params(flavor.predictor(raw, config), metadata.signature))
         return PyFuncModel(metadata, raw, _predictor(raw, function.get("predict_fn", "predict")))
     if function.get("loader_module") == LOADER:
         settings = {**(function.get("config") or {}), **(model_config or {})}
@@ -153,6 +157,14 @@ def _predictor(raw: Any, method: str) -> Callable[[Any, dict[str, Any] | None], 
         return call(data)
 
     return predict
+
+
+def _with_params(
+    predict: Callable[[Any, dict[str, Any]], Any], signature: ModelSignature | None
+) -> Callable[[Any, dict[str, Any] | None], Any]:
+    if signature is None:
+        return lambda data, params: predict(data, dict(params or {}))
+    return lambda data, params: predict(data, signature.enforce_params(params))
 
 
 def _bound_predictor(bound: Any, signature: ModelSignature | None) -> Callable[[Any, dict[str, Any] | None], Any]:

@@ -134,6 +134,26 @@ def save_model(flavor: str, model: Any, path: str | Path, **options: Any) -> Non
     write(flavor_named(flavor).snapshot(model, **options), Path(path))
 
 
+def log_flavored(
+    flavor: str,
+    model: Any,
+    artifact_path: str | None = None,
+    *,
+    name: str | None = None,
+    code_paths: Any = None,
+    registered_model_name: str | None = None,
+    **options: Any,
+) -> ModelInfo:
+    """Be the ``log_model`` of a flavor's public module."""
+    path = model_path(artifact_path, name)
+    return log_model(flavor, model, path, registered_model_name, **checked_options(code_paths, options))
+
+
+def save_flavored(flavor: str, model: Any, path: str | Path, *, code_paths: Any = None, **options: Any) -> None:
+    """Be the ``save_model`` of a flavor's public module."""
+    save_model(flavor, model, path, **checked_options(code_paths, options))
+
+
 def load_model(model_uri: str | Path, flavor: str | None = None) -> Any:
     """Load a model by URI: as the object of a flavor, or, without one, behind pyfunc's uniform ``predict``."""
     folder = local_folder(model_uri)
