@@ -34,6 +34,7 @@ class CatBoostFlavor(LibraryFlavor):
                 "save_format": "cbm",
             },
             modules=("catboost", "numpy", "pandas"),
+            loader="mlflow.catboost",
         )
 
     def load(self, folder: Path, config: dict[str, Any]) -> object:

@@ -40,7 +40,7 @@ class Frozen:
     pickled : str, optional
         Which of the files would be unpickled.
     loader : str, optional
-        The module that MLflow loads it with; ``mlflow.<flavor>`` if not given.
+        The module with whose ``_load_pyfunc`` MLflow's pyfunc loads it; without one MLflow can't.
     """
 
     files: dict[str, bytes]
@@ -52,7 +52,7 @@ class Frozen:
 
 
 class LibraryFlavor(ABC):
-    """Base of the flavors whose library has models of its own, in ``mlflow.<flavor>``'s layout."""
+    """Base of flavors: what is left to say is how a model becomes files and comes back, and, perhaps, how it predicts."""
 
     name: str
 
@@ -104,18 +104,20 @@ class LibraryFlavor(ABC):
             frozen = self.freeze(model, **own)
         if signature is None and input_example is not None:
             signature = self._described(model, frozen, input_example)
-        function = {
-            "data": frozen.data,
-            "env": {"conda": "conda.yaml", "virtualenv": "python_env.yaml"},
-            "loader_module": frozen.loader or f"mlflow.{self.name}",
-            "python_version": platform.python_version(),
-        }
+        flavors: dict[str, dict[str, Any]] = {self.name: {"code": None, **frozen.config}}
+        if frozen.loader is not None:
+            flavors["python_function"] = {
+                "data": frozen.data,
+                "env": {"conda": "conda.yaml", "virtualenv": "python_env.yaml"},
+                "loader_module": frozen.loader,
+                "python_version": platform.python_version(),
+            }
         columns = signature.inputs if isinstance(signature, ModelSignature) else None
         pandas = is_frame(input_example) or is_series(input_example) or (columns and not columns.is_tensor_spec())
         return Snapshot(
             files=frozen.files,
             pickled=frozen.pickled,
-            flavors={"python_function": function, self.name: {"code": None, **frozen.config}},
+            flavors=flavors,
             modules=(*frozen.modules, *(("pandas",) if pandas else ())),
             signature=signature or None,
             input_example=copy.deepcopy(input_example),

@@ -23,11 +23,15 @@ class LightGBMFlavor(LibraryFlavor):
     def freeze(self, model: Any, *, serialization_format: str | None = None) -> Frozen:
         """Save a model; ``serialization_format`` is that of estimators, as for scikit-learn's."""
         lightgbm = needed("lightgbm", "lightgbm")
-        config = {"lgb_version": lightgbm.__version__, "model_class": named(type(model))}
+        config: dict[str, Any] = {"lgb_version": lightgbm.__version__, "model_class": named(type(model))}
         if isinstance(model, lightgbm.Booster):
-            config |= {"data": TEXT, "model_class": BOOSTER}
-            files = {TEXT: model.model_to_string().encode()}
-            return Frozen(files=files, data=TEXT, config=config, modules=("lightgbm", "numpy", "scipy"))
+            return Frozen(
+                files={TEXT: model.model_to_string().encode()},
+                data=TEXT,
+                config={**config, "data": TEXT, "model_class": BOOSTER},
+                modules=("lightgbm", "numpy", "scipy"),
+                loader="mlflow.lightgbm",
+            )
         if not isinstance(model, lightgbm.LGBMModel):
             raise InvalidValue(f"This is no model of LightGBM's, but a {named(type(model))}.")
         # LightGBM's text has no place for an estimator's classes and parameters.
@@ -38,6 +42,7 @@ class LightGBMFlavor(LibraryFlavor):
             data=PICKLE,
             config={**config, "data": PICKLE, "serialization_format": used_format},
             modules=("lightgbm", "numpy", "scipy", "sklearn", *(("cloudpickle",) * (used_format == "cloudpickle"))),
+            loader="mlflow.lightgbm",
         )
 
     def load(self, folder: Path, config: dict[str, Any]) -> object:

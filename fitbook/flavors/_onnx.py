@@ -55,6 +55,7 @@ class OnnxFlavor(LibraryFlavor):
                 "providers": list(onnx_execution_providers or PROVIDERS),
             },
             modules=("onnx", "onnxruntime", "numpy"),
+            loader="mlflow.onnx",
         )
 
     def load(self, folder: Path, config: dict[str, Any]) -> object:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from fitbook.errors import InvalidValue, ModelError, SchemaMismatch
-from fitbook.flavors._base import Snapshot, read
+from fitbook.flavors._base import Snapshot, inside, read
 from fitbook.flavors._library import Frozen, LibraryFlavor, Predict, accepted, loading, located, named, needed
 from fitbook.flavors._trust import loads
 from fitbook.models._infer import is_frame
@@ -66,7 +66,7 @@ class PyTorchFlavor(LibraryFlavor):
             data=_DATA,
             config={**config, "serialization_format": serialization_format},
             modules=("torch", "numpy", "cloudpickle", *homes, *(("fitbook",) * (_MODULE in files))),
-            loader="fitbook.pytorch" if _MODULE in files else None,
+            loader="fitbook.pytorch" if _MODULE in files else "mlflow.pytorch",
         )
 
     def load(self, folder: Path, config: dict[str, Any]) -> object:
@@ -151,22 +151,30 @@ def _without_weights(torch: Any, model: Any) -> bytes:
 
 
 def _load_whole(torch: Any, folder: Path, config: Mapping[str, Any]) -> object:
-    """Load a module that was pickled as a whole: torch's own modules, and what the user has told torch to trust."""
+    """Load what MLflow has saved, in formats that can run any code: what torch's own check lets pass."""
     data = str(config.get("model_data", _DATA))
-    path = folder / _DATA / "model.pt2"
-    if not path.exists():
-        path = located(folder, {"file": f"{data}/model.pth"}, "file")
-    own = [kind for kind in vars(torch.nn).values() if isinstance(kind, type) and issubclass(kind, torch.nn.Module)]
-    try:
-        with torch.serialization.safe_globals([*own, set]):
-            module = load_weights(path)
-    except ModelError as error:
+    if inside(folder, f"{data}/model.pt2").exists():
         raise ModelError(
-            f"The model {path} can run any code when it is loaded, and is not loaded therefore. If you trust who has made "
-            "it: name its classes to torch.serialization.add_safe_globals() and try again; what TorchScript or "
-            f"torch.export has made is loaded by torch.jit.load() and torch.export.load(). {error}"
-        ) from error
-    return module.eval()
+            f"The model in {folder} was made by torch.export, whose files can run any code when they are loaded. If you "
+            f"trust who has made it, load {data}/model.pt2 with torch.export.load()."
+        )
+    path = located(folder, {"file": f"{data}/model.pth"}, "file")
+    own = [kind for kind in vars(torch.nn).values() if isinstance(kind, type) and issubclass(kind, torch.nn.Module)]
+    with torch.serialization.safe_globals([*own, set]):
+        try:
+            return load_weights(path).eval()
+        except ModelError as error:
+            names: list[str] = []
+            with suppress(Exception):  # TorchScript's files, and damaged ones, hold no pickle that could be looked into
+                names = sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
+            raise ModelError(
+                f"The model {path} is one pickle of everything, which can run any code when it is loaded, and names "
+                f"{', '.join(names)}. If you trust who has made it, allow these classes with "
+                "torch.serialization.add_safe_globals(), and load it again."
+                if names
+                else f"The model {path} is damaged, or was made by TorchScript; those can run any code when they are loaded: "
+                f"if you trust who has made it, load it with torch.jit.load()."
+            ) from error
 
 
 @contextmanager

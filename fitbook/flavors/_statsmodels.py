@@ -39,6 +39,7 @@ class StatsmodelsFlavor(LibraryFlavor):
             data=FILE,
             config={"data": FILE, "statsmodels_version": statsmodels.__version__},
             modules=("statsmodels", "numpy", "scipy", "pandas", *(("cloudpickle",) * (used_format == "cloudpickle"))),
+            loader="mlflow.statsmodels",
         )
 
     def load(self, folder: Path, config: dict[str, Any]) -> object:

@@ -40,6 +40,7 @@ class XGBoostFlavor(LibraryFlavor):
                 "xgb_version": xgboost.__version__,
             },
             modules=("xgboost", "numpy", "scipy", *(("sklearn",) if estimator else ())),
+            loader="mlflow.xgboost",
         )
 
     def load(self, folder: Path, config: dict[str, Any]) -> object:

@@ -92,7 +92,8 @@ def requirements_of(pickles: Iterable[bytes], modules: Iterable[str] = (), extra
         found = distributions_of(name)
         if not found:
             local.append(name)
-        pins |= {_normal(project): f"{project}=={version}" for project, version in found}
+        # A local version ("2.6.0+cpu") is on no index; its public part fits it as well.
+        pins |= {_normal(project): f"{project}=={version.partition('+')[0]}" for project, version in found}
     for requirement in extra:
         pins[_normal(re.split(r"[^\w.-]", requirement.strip(), maxsplit=1)[0] or requirement)] = requirement
     return Requirements(tuple(sorted(pins.values(), key=str.lower)), tuple(local))

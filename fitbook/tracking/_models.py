@@ -144,13 +144,33 @@ def log_flavored(
     registered_model_name: str | None = None,
     **options: Any,
 ) -> ModelInfo:
-    """Be the ``log_model`` of a flavor's public module."""
+    """Save a model of any flavor into the active run (one is begun if there is none): what ``log_model`` is made of.
+
+    Parameters
+    ----------
+    flavor : str
+        Its name, also of one that an installed distribution announces.
+    model : object
+    artifact_path, name : str, optional
+        Where in the run; ``"model"`` if neither is given.
+    registered_model_name : str, optional
+        Make it a version of this registered model.
+    **options
+        The flavor's own.
+
+    Raises
+    ------
+    NotFound
+        There is no such flavor.
+    ModelError
+        The model can't be saved; says what is in the way.
+    """
     path = model_path(artifact_path, name)
     return log_model(flavor, model, path, registered_model_name, **checked_options(code_paths, options))
 
 
 def save_flavored(flavor: str, model: Any, path: str | Path, *, code_paths: Any = None, **options: Any) -> None:
-    """Be the ``save_model`` of a flavor's public module."""
+    """Save a model of any flavor into a local folder, which must be new or empty; parameters as for `log_flavored`."""
     save_model(flavor, model, path, **checked_options(code_paths, options))
 
 
