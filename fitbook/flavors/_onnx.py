@@ -68,7 +68,7 @@ class OnnxFlavor(LibraryFlavor):
                 if _is_external(onnx, tensor):
                     located(path.parent, {entry.key: entry.value for entry in tensor.external_data}, "location")
                     onnx.external_data_helper.load_external_data_for_tensor(tensor, str(path.parent))
-                    tensor.data_location = onnx.TensorProto.DEFAULT
+                    tensor.ClearField("data_location")
                     del tensor.external_data[:]
             onnx.checker.check_model(model)
         return model

@@ -143,10 +143,13 @@ def _without_weights(torch: Any, model: Any) -> bytes:
         dtype = str(tensor.dtype).removeprefix("torch.")
         return restored, (content, dtype, isinstance(tensor, torch.nn.Parameter), tensor.requires_grad)
 
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+        dispatch_table = cloudpickle.Pickler.dispatch_table.new_child(
+            {torch.Tensor: reduced, torch.nn.Parameter: reduced}
+        )
+
     buffer = io.BytesIO()
-    pickler = cloudpickle.Pickler(buffer, protocol=5)
-    pickler.dispatch_table = pickler.dispatch_table.new_child({torch.Tensor: reduced, torch.nn.Parameter: reduced})
-    pickler.dump(model)
+    Pickler(buffer, protocol=5).dump(model)
     return buffer.getvalue()
 
 

@@ -8,8 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from fitbook.errors import InvalidValue
-from fitbook.flavors._base import read
-from fitbook.flavors._library import Frozen, LibraryFlavor, Predict, accepted, class_named, loading, needed, own_class
+from fitbook.flavors._library import (
+    Frozen,
+    LibraryFlavor,
+    Predict,
+    accepted,
+    class_named,
+    loading,
+    located,
+    needed,
+    own_class,
+)
 
 _FORMATS = ("ubj", "json")
 
@@ -48,9 +57,9 @@ class XGBoostFlavor(LibraryFlavor):
         xgboost = needed("xgboost", "xgboost")
         kind = config.get("model_class", "xgboost.core.Booster")
         model = class_named(kind, xgboost, xgboost.Booster, xgboost.XGBModel)()
-        data, source = read(folder, config, "data")
-        with loading(source):
-            model.load_model(bytearray(data))
+        path = located(folder, config, "data")
+        with loading(path):
+            model.load_model(path)  # from the file: an empty buffer ends the process
         return model
 
     def predictor(self, model: Any, config: Mapping[str, Any]) -> Predict:
