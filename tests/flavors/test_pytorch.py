@@ -2,9 +2,11 @@
 
 import io
 import pickle
+import re
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -236,3 +238,10 @@ def test_other_formats_of_mlflows_are_refused_with_what_reads_them(tmp_path):
         FLAVOR.load(tmp_path, {"model_data": "data"})
     with pytest.raises(ModelError, match="not a path inside"):
         FLAVOR.load(tmp_path, {"model_data": "../data"})
+
+
+def test_the_page_says_what_runs():
+    page = (Path(__file__).parents[2] / "docs" / "flavors.md").read_text(encoding="utf-8")
+    section = page[page.index("## PyTorch") : page.index("## A flavor of your own")]
+    (code,) = re.findall(r"^```py\n(.*?)^```", section, re.M | re.S)
+    exec(compile(code, "flavors.md", "exec"), {"__name__": "__main__"})
