@@ -20,6 +20,8 @@ from fitbook.flavors._base import Snapshot, inside
 from fitbook.models._infer import is_frame, is_series
 from fitbook.models._signature import ModelSignature, describe_signature
 
+_LONGEST = 800
+
 Predict = Callable[[Any, dict[str, Any]], Any]
 
 
@@ -159,7 +161,8 @@ def saying(what: str) -> Iterator[None]:
     except FitbookError:
         raise
     except Exception as error:
-        raise ModelError(f"{what}: {error!r}") from error
+        text = repr(error)  # which may hold a whole model
+        raise ModelError(f"{what}: {text if len(text) <= _LONGEST else text[:_LONGEST] + '…'}") from error
 
 
 @contextmanager

@@ -156,6 +156,7 @@ def test_requirements_can_be_installed(net):
     )
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 def test_what_is_no_module_is_refused():
     for wrong in (1, {"weight": torch.zeros(1)}, torch.jit.script(torch.nn.Linear(1, 1))):
         with pytest.raises(InvalidValue, match="no torch.nn.Module that can be taken apart"):
@@ -222,6 +223,7 @@ def test_one_pickle_of_everything_is_loaded_as_far_as_torch_trusts_it(net, data,
     np.testing.assert_array_equal(_predicted(loaded, data), _predicted(net, data))
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning", "ignore:.torch.load. received a zip:UserWarning")
 def test_other_formats_of_mlflows_are_refused_with_what_reads_them(tmp_path):
     folder = tmp_path / "data"
     folder.mkdir()
