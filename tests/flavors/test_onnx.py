@@ -1,5 +1,6 @@
 import numpy as np
 import onnx
+import onnxruntime
 import pandas as pd
 import pytest
 from onnx import TensorProto, helper
@@ -154,7 +155,14 @@ def test_a_graph_that_onnx_refuses_is_not_saved(weights):
         FLAVOR.snapshot(graph)
 
 
-def test_what_the_runtime_is_told(weights, X, tmp_path):
+def test_what_the_runtime_is_told(weights, X, tmp_path, monkeypatch):
+    told = []
+    session = onnxruntime.InferenceSession
+    monkeypatch.setattr(
+        onnxruntime,
+        "InferenceSession",
+        lambda *args, **kwargs: told.append((args[1], kwargs)) or session(*args, **kwargs),
+    )
     options = {"intra_op_num_threads": 1, "extra_session_config": {"ep.context_enable": "1"}}
     snapshot = FLAVOR.snapshot(
         _graph(weights), onnx_execution_providers=["NoSuchProvider"], onnx_session_options=options
@@ -162,4 +170,8 @@ def test_what_the_runtime_is_told(weights, X, tmp_path):
     assert snapshot.flavors["onnx"]["providers"] == ["NoSuchProvider"]
     folder = write(snapshot, tmp_path / "model")
     np.testing.assert_allclose(load_pyfunc(folder).predict(X)["z"], X.to_numpy() @ weights.ravel(), rtol=1e-5)
+    assert told[0][0].intra_op_num_threads == 1
+    assert told[0][1] == {"providers": ["CPUExecutionProvider"]}
+    with pytest.raises(RuntimeError, match="ep.context_enable"):
+        told[0][0].get_session_config_entry("ep.context_enable")
     assert sorted(path.name for path in folder.iterdir() if "onnx" in path.name) == ["model.onnx"]
