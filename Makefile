@@ -11,7 +11,7 @@ SUITE_ARGS ?=
 
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help demo test faults sklearn-suite distributed lint bench interop models-interop docs clean twins oldest
+.PHONY: help demo test faults sklearn-suite distributed flavors lint bench interop models-interop docs clean twins oldest
 
 help:  ## Say what there is.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -39,6 +39,15 @@ distributed: .venv-distributed/.made  ## Fits on real local clusters of Dask's a
 	$(BIN)/python -m venv .venv-distributed
 	.venv-distributed/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 	  --editable . pytest pytest-timeout 'dask[distributed]' ray
+	@touch $@
+
+flavors: .venv-flavors/.made  ## Every flavor with its library, PyTorch too, and with the real MLflow, both ways. A large download.
+	.venv-flavors/bin/python -m pytest -o filterwarnings=default tests/flavors $(TEST_ARGS)
+
+.venv-flavors/.made: $(VENV)/.made pyproject.toml constraints.txt
+	$(BIN)/python -m venv .venv-flavors
+	.venv-flavors/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+	  --editable '.[test,torch]' 'mlflow==3.*' skops
 	@touch $@
 
 lint: $(VENV)/.test $(VENV)/.lint  ## Check style, types and layers.
@@ -94,7 +103,7 @@ NEEDED = wrapt lark tqdm skops
 	$@ -m pip install --quiet --disable-pip-version-check 'mlflow==$(MLFLOW).*' $(if $(filter 2,$(MLFLOW)),'sqlalchemy<2.1')
 
 clean:  ## Remove the environment, caches and what building leaves.
-	rm -rf $(VENV) .venv-distributed .venv-mlflow .venv-oldest build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .sklearn-suite
+	rm -rf $(VENV) .venv-distributed .venv-flavors .venv-mlflow .venv-oldest build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .sklearn-suite
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt

@@ -21,6 +21,12 @@ from fitbook.autolog import autolog
 
 if TYPE_CHECKING:
     from fitbook import artifacts, data, entities, errors, exceptions, models, pyfunc, sklearn, tracking
+    from fitbook import catboost as catboost
+    from fitbook import lightgbm as lightgbm
+    from fitbook import onnx as onnx
+    from fitbook import pytorch as pytorch
+    from fitbook import statsmodels as statsmodels
+    from fitbook import xgboost as xgboost
     from fitbook._log import FitbookWarning
     from fitbook.autolog._guard import autolog_disabled
     from fitbook.entities import RunStatus, ViewType
@@ -172,8 +178,12 @@ __all__ = [
     "tracking",
 ]
 
+# Names that only the flavors have are no part of `__all__`: `from fitbook import *` must not hide the libraries themselves.
 _MODULES = frozenset(
-    {"artifacts", "data", "entities", "errors", "exceptions", "models", "pyfunc", "sklearn", "store", "tracking"}
+    {
+        *("artifacts", "data", "entities", "errors", "exceptions", "models", "pyfunc", "sklearn", "store", "tracking"),
+        *("catboost", "lightgbm", "onnx", "pytorch", "statsmodels", "xgboost"),
+    }
 )
 _HOMES = {
     "FitbookError": "fitbook.errors",

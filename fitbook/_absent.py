@@ -20,7 +20,7 @@ _ADVICE = {
     "get_model_info()",
     r"(create|get|delete|search)_datasets?|(.*_)?dataset_tags?|(add|remove)_dataset_.*": "data sets belong to runs: "
     "log_input() notes one, run.inputs gives it back",
-    r"xgboost|lightgbm|catboost|keras|tensorflow|pytorch|onnx|spark|pyspark(_.*)?|statsmodels|prophet|pmdarima|h2o|spacy"
+    r"keras|tensorflow|spark|pyspark(_.*)?|prophet|pmdarima|h2o|spacy"
     r"|transformers|sentence_transformers|paddle|diffusers|johnsnowlabs|shap|rfunc|fastai|gluon|mleap": "save such a model "
     "with fitbook.pyfunc.log_model(python_model=…), which takes any Python object with a predict",
     r"openai|langchain|llama_index|anthropic|bedrock|crewai|dspy|gemini|groq|litellm|mistral|autogen|ag2|agno|haystack"

@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -120,6 +120,15 @@ class Flavor(Protocol):
 
     def load(self, folder: Path, config: dict[str, Any]) -> object:
         """Load a model from its folder; ``config`` is this flavor's section of the MLmodel file."""
+        ...
+
+
+@runtime_checkable
+class Predicting(Protocol):
+    """A flavor that says itself how its models predict; those of others are called by their ``predict``."""
+
+    def predictor(self, model: Any, config: Mapping[str, Any]) -> Callable[[Any, dict[str, Any]], Any]:
+        """Give a function of data, which fits the signature, and params; ``config`` is as for `Flavor.load`."""
         ...
 
 

@@ -7,12 +7,24 @@ from importlib.metadata import EntryPoint, entry_points
 
 from fitbook.errors import ModelError, NotFound
 from fitbook.flavors._base import Flavor
+from fitbook.flavors._catboost import CatBoostFlavor
+from fitbook.flavors._lightgbm import LightGBMFlavor
+from fitbook.flavors._onnx import OnnxFlavor
 from fitbook.flavors._python_model import PythonModelFlavor
+from fitbook.flavors._pytorch import PyTorchFlavor
 from fitbook.flavors._sklearn import SklearnFlavor
+from fitbook.flavors._statsmodels import StatsmodelsFlavor
+from fitbook.flavors._xgboost import XGBoostFlavor
 
 GROUP = "fitbook.flavors"
 
-_BUILT_IN: dict[str, Flavor] = {SklearnFlavor.name: SklearnFlavor(), PythonModelFlavor.name: PythonModelFlavor()}
+_BUILT_IN: dict[str, Flavor] = {
+    flavor.name: flavor
+    for flavor in (
+        *(SklearnFlavor(), PythonModelFlavor(), XGBoostFlavor(), LightGBMFlavor(), CatBoostFlavor()),
+        *(StatsmodelsFlavor(), OnnxFlavor(), PyTorchFlavor()),
+    )
+}
 
 
 def flavor_named(name: str) -> Flavor:

@@ -9,6 +9,7 @@ from typing import Any
 
 from fitbook._log import FitbookWarning
 from fitbook.errors import ModelError, NotFound
+from fitbook.flavors._base import Predicting
 from fitbook.flavors._code import make_importable
 from fitbook.flavors._lookup import flavor_named, flavor_names
 from fitbook.flavors._python_model import LOADERS, BoundPythonModel
@@ -156,9 +157,9 @@ def load_pyfunc(
             continue
         config = metadata.flavors[name]
         raw = flavor.load(folder, config)
-        # A library whose models want more than a call of a method says so itself.
-        own = getattr(flavor, "predictor", None)
-        return PyFuncModel(metadata, raw, own(raw, config) if own else _predictor(raw, function.get("predict_fn")))
+        if isinstance(flavor, Predicting):
+            return PyFuncModel(metadata, raw, _with_params(flavor.predictor(raw, config), metadata.signature))
+        return PyFuncModel(metadata, raw, _predictor(raw, function.get("predict_fn")))
     if function.get("loader_module") in LOADERS:
         settings = {**(function.get("config") or {}), **(model_config or {})}
         bound = flavor_named("python_function").load(folder, {**function, "config": settings})
@@ -185,6 +186,14 @@ def _predictor(raw: Any, method: str | None) -> Callable[[Any, dict[str, Any] | 
         return call(data)
 
     return predict
+
+
+def _with_params(
+    predict: Callable[[Any, dict[str, Any]], Any], signature: ModelSignature | None
+) -> Callable[[Any, dict[str, Any] | None], Any]:
+    if signature is None:
+        return lambda data, params: predict(data, dict(params or {}))
+    return lambda data, params: predict(data, signature.enforce_params(params))
 
 
 def _bound_predictor(bound: Any, signature: ModelSignature | None) -> Callable[[Any, dict[str, Any] | None], Any]:

@@ -108,7 +108,8 @@ def requirements_of(pickles: Iterable[bytes], modules: Sequence[str] = (), extra
         found = distributions_of(name)
         if not found and (name in modules or any(_imports(data, name) for data in pickles)):
             local.append(name)
-        pins |= {normal(project): f"{project}=={version}" for project, version in found}
+        # A local version ("2.6.0+cpu") is on no index; its public part fits it as well.
+        pins |= {normal(project): f"{project}=={version.partition('+')[0]}" for project, version in found}
     for requirement in extra:
         pins[normal(re.split(r"[^\w.-]", requirement.strip(), maxsplit=1)[0] or requirement)] = requirement
     return Requirements(tuple(sorted(pins.values(), key=str.lower)), tuple(local))

@@ -64,7 +64,7 @@ from fitbook.tracking._fluent_runs import (
 )
 from fitbook.tracking._fluent_search import list_run_infos, search_runs
 from fitbook.tracking._images import Image
-from fitbook.tracking._models import ModelInfo, get_model_info, register_model
+from fitbook.tracking._models import ModelInfo, get_model_info, load_model, log_flavored, register_model, save_flavored
 from fitbook.tracking._operations import RunOperations
 from fitbook.tracking._run import ActiveRun
 
@@ -105,12 +105,14 @@ __all__ = [
     "list_run_infos",
     "load_dict",
     "load_image",
+    "load_model",
     "load_table",
     "load_text",
     "log_artifact",
     "log_artifacts",
     "log_dict",
     "log_figure",
+    "log_flavored",
     "log_image",
     "log_input",
     "log_inputs",
@@ -125,6 +127,7 @@ __all__ = [
     "rename_experiment",
     "restore_experiment",
     "restore_run",
+    "save_flavored",
     "search_experiments",
     "search_model_versions",
     "search_registered_models",

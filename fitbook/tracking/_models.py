@@ -170,6 +170,45 @@ def save_model(flavor: str, model: Any, path: str | Path, **options: Any) -> Non
     write(snapshot, Path(path))
 
 
+def log_flavored(
+    flavor: str,
+    model: Any,
+    artifact_path: str | None = None,
+    *,
+    name: str | None = None,
+    registered_model_name: str | None = None,
+    **options: Any,
+) -> ModelInfo:
+    """Save a model of any flavor into the active run (one is begun if there is none): what ``log_model`` is made of.
+
+    Parameters
+    ----------
+    flavor : str
+        Its name, also of one that an installed distribution announces.
+    model : object
+    artifact_path, name : str, optional
+        Where in the run; ``"model"`` if neither is given.
+    registered_model_name : str, optional
+        Make it a version of this registered model.
+    **options
+        The flavor's own.
+
+    Raises
+    ------
+    NotFound
+        There is no such flavor.
+    ModelError
+        The model can't be saved; says what is in the way.
+    """
+    path = model_path(artifact_path, name)
+    return log_model(flavor, model, path, registered_model_name, **options)
+
+
+def save_flavored(flavor: str, model: Any, path: str | Path, **options: Any) -> None:
+    """Save a model of any flavor into a local folder, which must be new or empty; parameters as for `log_flavored`."""
+    save_model(flavor, model, path, **options)
+
+
 def load_model(
     model_uri: str | Path,
     flavor: str | None = None,

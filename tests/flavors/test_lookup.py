@@ -35,7 +35,8 @@ def announced(monkeypatch):
 
 def test_built_in_flavors_are_flavors():
     assert flavor_names()[:2] == ["sklearn", "python_function"]
-    for name in ("sklearn", "python_function"):
+    assert set(flavor_names()[2:]) == {"xgboost", "lightgbm", "catboost", "statsmodels", "onnx", "pytorch"}
+    for name in flavor_names():
         assert isinstance(flavor_named(name), Flavor)
         assert flavor_named(name).name == name
 
@@ -47,7 +48,8 @@ def test_an_unknown_flavor_is_not_found():
 
 @pytest.mark.usefixtures("announced")
 def test_third_parties_announce_theirs(tmp_path):
-    assert flavor_names() == ["sklearn", "python_function", "broken", "shouting"]
+    assert flavor_names()[:2] == ["sklearn", "python_function"]
+    assert flavor_names()[-2:] == ["broken", "shouting"]
     folder = write(flavor_named("shouting").snapshot("hey"), tmp_path / "model")
     assert load_pyfunc(folder).predict("!") == "HEY!"
 

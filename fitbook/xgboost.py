@@ -1,0 +1,44 @@
+"""XGBoost models: log, save, load. `fitbook.autolog` records fits of its estimators."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fitbook.tracking import ModelInfo
+from fitbook.tracking import _models as models
+
+__all__ = ["load_model", "log_model", "save_model"]
+
+FLAVOR = "xgboost"
+
+
+def log_model(xgb_model: Any, artifact_path: str | None = None, **options: Any) -> ModelInfo:
+    """Save a model into the active run (one is begun if there is none).
+
+    Parameters
+    ----------
+    xgb_model : xgboost.Booster or estimator of xgboost's
+    artifact_path : str, optional
+        Where in the run; ``"model"`` if not given.
+    **options
+        As for `fitbook.sklearn.log_model`, and ``model_format``: ``"ubj"`` (the default) or ``"json"``.
+
+    Raises
+    ------
+    InvalidValue
+        The model is of another library.
+    ModelError
+        The library is not installed, or can't write the model.
+    """
+    return models.log_flavored(FLAVOR, xgb_model, artifact_path, **options)
+
+
+def save_model(xgb_model: Any, path: str | Path, **options: Any) -> None:
+    """Save a model into a local folder, which must be new or empty; options as for `log_model`."""
+    models.save_flavored(FLAVOR, xgb_model, path, **options)
+
+
+def load_model(model_uri: str | Path, dst_path: str | None = None) -> Any:
+    """Load a booster or an estimator; model URIs and errors as for `fitbook.sklearn.load_model`."""
+    return models.load_model(model_uri, FLAVOR)
