@@ -66,6 +66,7 @@ from fitbook.tracking._fluent_search import list_run_infos, search_runs
 from fitbook.tracking._images import Image
 from fitbook.tracking._models import ModelInfo, get_model_info, register_model
 from fitbook.tracking._operations import RunOperations
+from fitbook.tracking._promotion import Promotion, promote
 from fitbook.tracking._run import ActiveRun
 
 MlflowClient = Client
@@ -76,6 +77,7 @@ __all__ = [
     "Image",
     "MlflowClient",
     "ModelInfo",
+    "Promotion",
     "RunOperations",
     "active_run",
     "correct_param",
@@ -121,6 +123,7 @@ __all__ = [
     "log_stream",
     "log_table",
     "log_text",
+    "promote",
     "register_model",
     "rename_experiment",
     "restore_experiment",
