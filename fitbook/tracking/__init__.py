@@ -2,6 +2,7 @@
 
 from fitbook.tracking._backend import get_tracking_uri, is_tracking_uri_set, set_tracking_uri
 from fitbook.tracking._client import Client
+from fitbook.tracking._compare import compare
 from fitbook.tracking._fluent_downloads import download_artifacts, list_artifacts, load_dict, load_image, load_text
 from fitbook.tracking._fluent_experiments import (
     create_experiment,
@@ -80,6 +81,7 @@ __all__ = [
     "Promotion",
     "RunOperations",
     "active_run",
+    "compare",
     "correct_param",
     "create_experiment",
     "delete_artifacts",

@@ -50,6 +50,11 @@ class PairedTest:
     p: float
     n: int
 
+    @property
+    def two_sided(self) -> float:
+        """The probability of such a difference, or a larger one in either direction."""
+        return 2 * (self.p if self.p < 0.5 else 1 - self.p)
+
 
 def folds_text(data: str, folds: Mapping[int, tuple[str, float]], scoring: str, metric: str) -> str:
     """What a search's run says of its folds.
