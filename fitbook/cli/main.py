@@ -18,7 +18,7 @@ COMMANDS = {
     "models": "List registered models, tell and undo their history, verify models.",
     "compare": "Put runs, or versions of registered models, side by side.",
     "import": "Take what another tool has recorded.",
-    "export": "Write runs, their files and the registry as JSON, CSV and plain files.",
+    "export": "Write runs, files and the registry as JSON, CSV and plain files.",
     "db": "Check, upgrade, back up and measure the store itself.",
     "gc": "Delete for good what was deleted, with its files.",
     "doctor": "Check versions, the store, and what autologging will hook.",

@@ -101,13 +101,15 @@ def _curve(text: str, kind: str, ending: str) -> Curve:
             name: [float(value) for value in values] for name, values in zip(_RETURNED[kind], returned, strict=False)
         }
     points = _finite(zip(columns[x], columns[y], strict=True))
-    step = -(-len(points) // _MAX_POINTS) or 1
+    if len(points) < 2:
+        raise ValueError("no curve")
+    step = -(-len(points) // _MAX_POINTS)
     return Curve(x, y, [*points[:-1:step], *points[-1:]])
 
 
 def _matrix_of_csv(text: str) -> Matrix:
     cells = {(row["true"], row["predicted"]): float(row["count"]) for row in csv.DictReader(io.StringIO(text))}
-    labels = tuple(dict.fromkeys(true for true, _ in cells))
+    labels = tuple(dict.fromkeys(label for pair in cells for label in pair))
     return _matrix(labels, [[cells[true, predicted] for predicted in labels] for true in labels])
 
 
