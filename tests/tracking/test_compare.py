@@ -195,6 +195,20 @@ def test_every_text_is_escaped(tmp_path: Path) -> None:
     assert "default-src 'none'" in text
 
 
+def test_names_beside_a_test_are_escaped(tmp_path: Path) -> None:
+    tags = {"fitbook.search.folds": '{"digest": "d", "metric": "score"}'}
+    ids = []
+    with fitbook.start_run(tags=tags):
+        for n in range(2):
+            with fitbook.start_run(run_name=f"{EVIL}{n}", nested=True, tags={"fitbook.candidate": str(n)}) as run:
+                fitbook.log_metrics({f"split{k}_test_score": (n + 1) / (k + 3) for k in range(3)})
+            ids.append(run.info.run_id)
+    fitbook.compare(ids, html=tmp_path / "r.html")
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert f"{EVIL}1 − {EVIL}0" in Reader(text).text
+    assert "<script" not in text
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [

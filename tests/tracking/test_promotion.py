@@ -11,7 +11,7 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
 from sklearn.dummy import DummyClassifier
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -220,9 +220,10 @@ def test_a_stricter_test_or_a_margin_can_be_asked(promoting: fitbook.Client) -> 
 
 
 @pytest.mark.filterwarnings("ignore:fitbook. the alias 'champion' stays where it is")
-def test_other_folds_are_not_compared_and_that_is_noted(promoting: fitbook.Client) -> None:
+@pytest.mark.parametrize("cv", [4, KFold(5, shuffle=True, random_state=0)])
+def test_other_folds_are_not_compared_and_that_is_noted(promoting: fitbook.Client, cv: Any) -> None:
     search(DecisionTreeClassifier(max_depth=1))
-    search(DecisionTreeClassifier(max_depth=3), cv=4)
+    search(DecisionTreeClassifier(max_depth=3), cv=cv)
     assert holder(promoting) == 1
     [last, _] = promoting.get_model_history("iris")
     assert (last.old, last.new) == ("1", "1")
