@@ -416,6 +416,33 @@ class ModelVersion(Entity):
 
 
 @dataclass(frozen=True, slots=True)
+class ModelMove(Entity):
+    """One entry of a registered model's history: an alias or a stage that was moved, or left where it is on purpose.
+
+    ``old`` and ``new`` are numbers of versions where ``alias`` says which one was moved, else stages of ``version``; None
+    where there was nothing, or nothing is left. ``undoes`` and ``part_of`` are ``number`` of other entries.
+    """
+
+    number: int
+    name: str
+    alias: str | None
+    version: int | None
+    old: str | None
+    new: str | None
+    timestamp: int
+    user_id: str
+    reason: str
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    undoes: int | None = None
+    part_of: int | None = None
+
+    @property
+    def subject(self) -> str:
+        """What was moved, in words."""
+        return f"the stage of version {self.version}" if self.alias is None else f"the alias {self.alias!r}"
+
+
+@dataclass(frozen=True, slots=True)
 class RegisteredModel(Entity):
     """A name under which versions of a model are kept; times in milliseconds since the epoch."""
 

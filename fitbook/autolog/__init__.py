@@ -51,6 +51,7 @@ def autolog(
     registered_model_name: str | None = None,
     pos_label: int | str | None = None,
     *,
+    promote: str | None = None,
     include: Classes | None = None,
     exclude: Classes | None = None,
     params: Patterns = True,
@@ -105,9 +106,12 @@ def autolog(
     serialization_format : {"pickle", "cloudpickle"}, optional
         How models are kept: plain pickle where it can, cloudpickle where it must, if not given.
     registered_model_name : str, optional
-        Make every fitted model a version of this registered model; of a search, the best estimator.
+        Make every fitted model that can predict a version of this registered model; of a search, the best estimator.
     pos_label : label, optional
         The positive class of binary problems, for precision, recall and F1.
+    promote : str, optional
+        An alias, such as ``"champion"``: each new version gets it if no version has it or, of a search, if it is
+        significantly better than the version that has it over the same folds; see `fitbook.promote`.
     include : classes or names, optional
         Record fits of these only: classes (what derives from them, too), or patterns of their names or of a module's,
         such as ``"SVC"`` and ``"sklearn.cluster"``. What counts is what the program fits, not what that fits inside.

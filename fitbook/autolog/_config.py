@@ -38,6 +38,7 @@ class Config:
     exclusive: bool = False
     max_tuning_runs: int | None = None
     registered_model_name: str | None = None
+    promote: str | None = None
     serialization_format: str | None = None
     pos_label: int | str | None = None
     extra_tags: Mapping[str, str] = field(default_factory=dict)

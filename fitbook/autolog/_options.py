@@ -15,6 +15,7 @@ from fitbook import _validate, settings
 from fitbook.autolog._config import EVERYTHING, Config, Selection
 from fitbook.autolog.sklearn._findings import NAMES
 from fitbook.errors import InvalidValue
+from fitbook.tracking._promotion import check_names
 
 PREFIX = "FITBOOK_AUTOLOG_"
 TABLE = "tool.fitbook.autolog"
@@ -81,6 +82,7 @@ KINDS: dict[str, _Kind] = {
     "log_plots": _FLAG,
     "serialization_format": _TEXT,
     "registered_model_name": _TEXT,
+    "promote": _TEXT,
     "pos_label": _Kind((int, str), _label, "a label"),
     "include": _NAMES,
     "exclude": _NAMES,
@@ -217,7 +219,9 @@ def _classes(name: str, chosen: Any) -> tuple[str | type, ...]:
 
 def _check(config: Config) -> None:
     if config.registered_model_name is not None:
-        _validate.name("registered model", config.registered_model_name, slashes=False)
+        check_names(config.registered_model_name, config.promote)
+    elif config.promote is not None:
+        raise InvalidValue(f"promote={config.promote!r} is for registered models; give registered_model_name, too.")
     if config.serialization_format not in (None, "pickle", "cloudpickle"):
         raise InvalidValue(
             f"serialization_format is {config.serialization_format!r}; 'pickle' and 'cloudpickle' are possible."

@@ -15,9 +15,10 @@ from fitbook.errors import FitbookError
 # Each command with its one line of help, so that `fitbook --help` has to import none of them.
 COMMANDS = {
     "runs": "List, show and compare runs.",
-    "models": "List registered models and their versions.",
+    "models": "List registered models, tell and undo their history, verify models.",
+    "compare": "Put runs, or versions of registered models, side by side.",
     "import": "Take what another tool has recorded.",
-    "export": "Write runs, their files and the registry as JSON, CSV and plain files.",
+    "export": "Write runs, files and the registry as JSON, CSV and plain files.",
     "db": "Check, upgrade, back up and measure the store itself.",
     "gc": "Delete for good what was deleted, with its files.",
     "doctor": "Check versions, the store, and what autologging will hook.",
@@ -69,7 +70,7 @@ def main() -> None:
       fitbook runs compare 3f2a 9b01           two runs side by side
       fitbook --tracking-uri ../other-runs models list
 
-    Only import, gc, db upgrade and db check --repair change the record. Where it is: --tracking-uri, else
+    Only import, gc, models undo, db upgrade and db check --repair change the record. Where it is: --tracking-uri, else
     FITBOOK_TRACKING_URI, else ./fitbook-runs.
     """
     for stream in (sys.stdout, sys.stderr):

@@ -1,13 +1,16 @@
-"""``fitbook models``: what is registered."""
+"""``fitbook models``: what is registered, what has become of it, and whether it is whole."""
 
 from __future__ import annotations
 
 import click
 
 from fitbook.cli._common import json_option, store_option
-from fitbook.cli._output import NOTHING, emit_json, moment, table
+from fitbook.cli._output import NOTHING, emit_json, moment, printable, table
 from fitbook.cli._record import opened, short
-from fitbook.entities import ModelVersion
+from fitbook.entities import ModelMove, ModelVersion
+from fitbook.tracking import set_tracking_uri
+from fitbook.tracking._context import user_name
+from fitbook.tracking._verify import verify_model
 
 NOTHING_YET = (
     'No models are registered yet. `fitbook.autolog(registered_model_name="churn")` registers every fitted model, '
@@ -17,7 +20,7 @@ NOTHING_YET = (
 
 @click.group()
 def models() -> None:
-    """List registered models and their versions."""
+    """List registered models, tell and undo their history, verify models."""
 
 
 @models.command("list")
@@ -67,6 +70,101 @@ def list_(filter_string: str | None, most: int, as_json: bool) -> None:
     )
     if versions.token:
         click.echo(f"These are the first {most} versions; --max shows more.")
+
+
+@models.command()
+@click.argument("name")
+@click.option("--max", "-n", "most", type=click.IntRange(1), default=50, show_default=True, help="How many at most.")
+@json_option
+@store_option
+def history(name: str, most: int, as_json: bool) -> None:
+    """Tell who has moved which alias or stage of a model, and how promotions were decided, the newest first.
+
+    Also of a model that was deleted.
+
+    \b
+    Examples:
+      fitbook models history churn
+      fitbook models history churn --json | jq '.[].figures'
+    """
+    entries = opened().registry.get_model_history(name, most)
+    if as_json:
+        emit_json([entry.to_dictionary() for entry in entries])
+        return
+    if not entries:
+        click.echo(f"No alias or stage of {printable(name)} has been moved yet.")
+        return
+    click.echo(_history_table(entries))
+
+
+@models.command()
+@click.argument("name")
+@click.option("--entry", type=click.IntRange(1), help="Number of the entry; of the last move if not given.")
+@click.option("--reason", default="", metavar="TEXT", help="Why, for the history.")
+@json_option
+@store_option
+def undo(name: str, entry: int | None, reason: str, as_json: bool) -> None:
+    """Put an alias or stage back to where it was before a move; the undo becomes an entry of the history itself.
+
+    Without --entry, each call goes one move further back.
+
+    \b
+    Examples:
+      fitbook models undo churn
+      fitbook models undo churn --entry 7 --reason "wrong data"
+    """
+    made = opened().registry.undo_model_move(name, entry, user_id=user_name(), reason=reason)
+    if as_json:
+        emit_json([each.to_dictionary() for each in made])
+        return
+    for each in made:
+        back = "removed" if each.new is None else f"back at {each.new}"
+        click.echo(printable(f"{each.subject[0].upper()}{each.subject[1:]} is {back} (it was {each.old or 'gone'})."))
+
+
+@models.command()
+@click.argument("uri")
+@json_option
+@store_option
+def verify(uri: str, as_json: bool) -> None:
+    """Look whether a model is what was written, and works here.
+
+    Hashes its files, holds its requirements against what is installed, loads it, and predicts its input example. Exits with
+    1 if something is wrong. A model whose files have changed is not loaded.
+
+    \b
+    Examples:
+      fitbook models verify models:/churn@champion
+      fitbook models verify runs:/3f2a91bc…/model
+      fitbook models verify ./model
+    """
+    set_tracking_uri(opened().uri)
+    checks = []
+    for check in verify_model(uri):
+        checks.append(check)
+        if not as_json:
+            mark = "-" if check.ok is None else "ok" if check.ok else "FAIL"
+            click.echo(f"{mark:<4}  {check.name:<12}  {printable(check.detail)}")
+    if as_json:
+        emit_json([{"check": check.name, "ok": check.ok, "detail": check.detail} for check in checks])
+    if any(check.ok is False for check in checks):
+        click.get_current_context().exit(1)
+
+
+def _history_table(entries: list[ModelMove]) -> str:
+    rows = [
+        [
+            str(entry.number),
+            moment(entry.timestamp),
+            entry.user_id or NOTHING,
+            f"@{entry.alias}" if entry.alias is not None else f"stage of {entry.version}",
+            entry.old or NOTHING,
+            "kept" if entry.old == entry.new else entry.new or NOTHING,
+            "; ".join(filter(None, [f"undoes {entry.undoes}" if entry.undoes else "", entry.reason])),
+        ]
+        for entry in entries
+    ]
+    return table(["entry", "when", "who", "what", "from", "to", "why"], rows, right=[0], keep=6)
 
 
 def _as_dict(version: ModelVersion) -> dict[str, object]:

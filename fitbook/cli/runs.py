@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import click
 
 from fitbook.cli._common import json_option, store_option
-from fitbook.cli._output import NOTHING, duration, emit_json, moment, number, printable, size, table
+from fitbook.cli._compared import compared_as_dict, compared_as_text, lasted
+from fitbook.cli._output import NOTHING, emit_json, moment, number, printable, size, table
 from fitbook.cli._record import NOTHING_YET, experiments, find_run, opened, run_as_dict, short
 from fitbook.entities import FileInfo, Run
 from fitbook.errors import InvalidValue
 from fitbook.tracking._backend import Backend
+from fitbook.tracking._compare import Comparison
+from fitbook.tracking._subject import Subject
 
 PARENT = "mlflow.parentRunId"
 END_REASON = "fitbook.end_reason"
 METRIC_COLUMNS = 3
 MOST_FILES = 200
-
-# A metric with one of these words in its name is better when it is lower; scikit-learn's `neg_…` scorers undo that.
-_LOWER = {
-    "loss",
-    "error",
-    "err",
-    "mse",
-    "rmse",
-    "mae",
-    "mape",
-    "msle",
-    "rmsle",
-    "deviance",
-    "time",
-    "duration",
-    "seconds",
-}
-_LOWER |= {"inertia", "std", "brier"}
 
 
 @click.group()
@@ -163,38 +146,12 @@ def compare(run: tuple[str, ...], everything: bool, as_json: bool) -> None:
     found = list({r.info.run_id: r for r in (find_run(store, beginning) for beginning in run)}.values())
     if len(found) < 2:
         raise InvalidValue("Comparing takes two runs or more; `fitbook runs list` shows their ids.")
-    params = _side_by_side([r.data.params for r in found])
-    metrics = _side_by_side([r.data.metrics for r in found])
-    if not everything:
-        params = {key: values for key, values in params.items() if len(set(values)) > 1}
-    best = {key: _best(key, values) for key, values in metrics.items()}
+    ids = [r.info.run_id for r in found]
+    compared = Comparison([Subject(short(run_id), r) for run_id, r in zip(ids, found, strict=True)], {})
     if as_json:
-        ids = [r.info.run_id for r in found]
-        emit_json(
-            {
-                "runs": ids,
-                "params": {key: dict(zip(ids, values, strict=True)) for key, values in params.items()},
-                "metrics": {key: dict(zip(ids, values, strict=True)) for key, values in metrics.items()},
-                "best": {key: [ids[n] for n in places] for key, places in best.items()},
-            }
-        )
-        return
-    rows = [["name", *(r.info.run_name for r in found)], ["status", *(r.info.status for r in found)]]
-    rows += [["duration", *(_lasted(r) for r in found)]]
-    heads = [short(r.info.run_id) for r in found]
-    click.echo(table(["run", *heads], rows))
-    kind = "Params" if everything else "Params that differ"
-    cells = [[key, *(NOTHING if v is None else v for v in values)] for key, values in params.items()]
-    click.echo(f"\n{kind}\n{table(['param', *heads], cells)}" if cells else f"\n{kind}: none")
-    cells = [
-        [key, *((NOTHING if v is None else number(v)) + (" *" if n in best[key] else "") for n, v in enumerate(values))]
-        for key, values in metrics.items()
-    ]
-    click.echo(
-        f"\nMetrics (* best)\n{table(['metric', *heads], cells, whole=range(1, len(heads) + 1))}"
-        if cells
-        else "\nMetrics: none"
-    )
+        emit_json(compared_as_dict(compared, ids, everything=everything))
+    else:
+        click.echo(compared_as_text(compared, everything=everything))
 
 
 def _runs_table(found: Sequence[Run], titles: Mapping[str, str], keys: Sequence[str]) -> str:
@@ -205,7 +162,7 @@ def _runs_table(found: Sequence[Run], titles: Mapping[str, str], keys: Sequence[
             titles[run.info.experiment_id],
             run.info.status,
             moment(run.info.start_time)[:16],
-            _lasted(run),
+            lasted(run),
             *(number(run.data.metrics[key]) if key in run.data.metrics else NOTHING for key in keys),
         ]
         for run in found
@@ -219,10 +176,6 @@ def _most_common(found: Sequence[Run]) -> list[str]:
     return [key for key, _ in counts.most_common(METRIC_COLUMNS)]
 
 
-def _lasted(run: Run) -> str:
-    return duration(None if run.info.end_time is None else run.info.end_time - run.info.start_time)
-
-
 def _facts(run: Run, experiment: str) -> str:
     info, tags = run.info, run.data.tags
     facts = [
@@ -231,7 +184,7 @@ def _facts(run: Run, experiment: str) -> str:
         ("experiment", f"{experiment} (id {info.experiment_id})"),
         ("status", info.status if info.lifecycle_stage == "active" else f"{info.status}, deleted"),
         ("start", moment(info.start_time)),
-        ("duration", _lasted(run)),
+        ("duration", lasted(run)),
         ("why", tags.get(END_REASON)),
         ("user", info.user_id),
         ("parent", tags.get(PARENT)),
@@ -259,18 +212,3 @@ def _files(backend: Backend, run_id: str) -> tuple[list[FileInfo], bool]:
         else:
             files.append(entry)
     return files, bool(waiting)
-
-
-def _side_by_side(columns: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    keys = sorted({key for column in columns for key in column})
-    return {key: [column.get(key) for column in columns] for key in keys}
-
-
-def _best(key: str, values: Sequence[float | None]) -> list[int]:
-    """Places of the best value; none when fewer than two runs have numbers, or all have the same."""
-    known = [value for value in values if value is not None and value == value]
-    if len(set(known)) < 2:
-        return []
-    words = set(re.split(r"[\W_]+", key.lower()))
-    best = min(known) if words & _LOWER and "neg" not in words else max(known)
-    return [place for place, value in enumerate(values) if value == best]

@@ -63,7 +63,7 @@ def mlflow(ctx: click.Context, source: str, to: str | None, no_artifacts: bool, 
 def export(
     ctx: click.Context, to: str, experiments: tuple[str, ...], runs: tuple[str, ...], deleted: bool, as_json: bool
 ) -> None:
-    """Write runs, their files and the registry as JSON, CSV and plain files.
+    """Write runs, files and the registry as JSON, CSV and plain files.
 
     \b
     Examples:

@@ -1,6 +1,8 @@
 """Names, versions, stages and aliases of models: one contract, its SQL implementation, and model URIs."""
 
 from fitbook.registry._base import Registry
+from fitbook.registry._rules import alias as checked_alias
+from fitbook.registry._rules import new_model_name as checked_name
 from fitbook.registry._sql import SqlRegistry
 from fitbook.registry._uri import (
     AliasUri,
@@ -29,5 +31,7 @@ __all__ = [
     "SqlRegistry",
     "StageUri",
     "VersionUri",
+    "checked_alias",
+    "checked_name",
     "parse",
 ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import final
+from typing import Any, final
 
-from fitbook.entities import ModelVersion, PagedList, RegisteredModel
+from fitbook.entities import ModelMove, ModelVersion, PagedList, RegisteredModel
 from fitbook.errors import NotFound
 from fitbook.registry._uri import AliasUri, LatestUri, RegisteredUri, VersionUri
 
@@ -22,8 +22,12 @@ class Registry(ABC):
     **Versions** count 1, 2, 3 … for each model and are never given out twice, also not after the highest was deleted.
     A ``version`` argument is an int or its decimal digits as text.
 
-    **Names.** A model name is any text without control characters and ``/ : ? # \\``; an alias has letters, digits,
-    ``_`` and ``-`` and is not ``latest`` or ``v<number>``; tag keys are letters, digits and ``_ - . : /`` and space.
+    **Names.** A model name is any text without control characters and ``/ : ? # \\``, and a new one without ``%``; an
+    alias has letters, digits, ``_`` and ``-`` and is not ``latest`` or ``v<number>``; tag keys are letters, digits and
+    ``_ - . : /`` and space. No new model name or alias looks like another one; upper and lower case look different.
+
+    **History.** Every move of an alias or stage is an entry, written with it, that stays: of a version and model that
+    are deleted, too, and under the new name of one that is renamed. ``user_id`` and ``reason`` say who moves it and why.
 
     **Errors**, for every method: `InvalidValue` when an argument breaks a rule (before anything is looked up),
     `NotFound` when the model, version or alias does not exist, `StoreUnavailable` when the store can't be used.
@@ -61,7 +65,7 @@ class Registry(ABC):
         """Replace a model's description; None empties it."""
 
     @abstractmethod
-    def delete_registered_model(self, name: str) -> None:
+    def delete_registered_model(self, name: str, *, user_id: str = "", reason: str = "") -> None:
         """Remove a model with all its versions, tags and aliases; the files of the versions stay."""
 
     @abstractmethod
@@ -136,7 +140,14 @@ class Registry(ABC):
 
     @abstractmethod
     def transition_model_version_stage(
-        self, name: str, version: int | str, stage: str, archive_existing_versions: bool = False
+        self,
+        name: str,
+        version: int | str,
+        stage: str,
+        archive_existing_versions: bool = False,
+        *,
+        user_id: str = "",
+        reason: str = "",
     ) -> ModelVersion:
         """Move a version into a stage.
 
@@ -148,10 +159,12 @@ class Registry(ABC):
             ``None``, ``Staging``, ``Production`` or ``Archived``, in any case.
         archive_existing_versions : bool
             Move the versions that are in that stage now to ``Archived``; only for ``Staging`` and ``Production``.
+        user_id, reason : str, optional
+            For the history.
         """
 
     @abstractmethod
-    def delete_model_version(self, name: str, version: int | str) -> None:
+    def delete_model_version(self, name: str, version: int | str, *, user_id: str = "", reason: str = "") -> None:
         """Remove a version with its tags, and the aliases that point at it; its files stay."""
 
     @abstractmethod
@@ -186,12 +199,82 @@ class Registry(ABC):
         """Remove a tag of a version; does nothing when there is no such tag."""
 
     @abstractmethod
-    def set_registered_model_alias(self, name: str, alias: str, version: int | str) -> None:
+    def set_registered_model_alias(
+        self, name: str, alias: str, version: int | str, *, user_id: str = "", reason: str = ""
+    ) -> None:
         """Point an alias at a version; it leaves the version that it pointed at before."""
 
     @abstractmethod
-    def delete_registered_model_alias(self, name: str, alias: str) -> None:
+    def delete_registered_model_alias(self, name: str, alias: str, *, user_id: str = "", reason: str = "") -> None:
         """Remove an alias; does nothing when there is no such alias."""
+
+    @abstractmethod
+    def settle_registered_model_alias(
+        self,
+        name: str,
+        alias: str,
+        version: int | str,
+        *,
+        holder: int | None,
+        wins: bool,
+        figures: Mapping[str, Any],
+        user_id: str = "",
+        reason: str = "",
+    ) -> bool:
+        """Write down how a version has compared with the holder of an alias, and move the alias if the version has won.
+
+        Parameters
+        ----------
+        name, alias, version
+            Who competes for what.
+        holder : int or None
+            The version that it was compared with; None if the alias pointed at none.
+        wins : bool
+            Whether the alias moves.
+        figures : mapping
+            What it was decided by, of plain values; they go into the entry, and into the version's tag
+            ``fitbook.promotion``.
+        user_id, reason : str, optional
+            For the history.
+
+        Returns
+        -------
+        bool
+            False, and nothing is written, if the alias does not point at ``holder`` any more: compare again.
+        """
+
+    @abstractmethod
+    def get_model_history(self, name: str, max_results: int = 1000) -> list[ModelMove]:
+        """The last entries about a model's aliases and stages, the newest first.
+
+        Those of deleted models of that name belong to them; a model that was deleted still has a history.
+        """
+
+    @abstractmethod
+    def undo_model_move(
+        self, name: str, number: int | None = None, *, user_id: str = "", reason: str = ""
+    ) -> list[ModelMove]:
+        """Put an alias or stage back to where it was before an entry; that, too, is an entry.
+
+        Parameters
+        ----------
+        name : str
+            The model.
+        number : int, optional
+            Of the entry; of the last one that is no undo and was not undone, if not given.
+        user_id, reason : str, optional
+            For the history.
+
+        Returns
+        -------
+        list of ModelMove
+            The new entries: one, and one more for each version that the move had archived.
+
+        Raises
+        ------
+        WrongState
+            What was moved has been moved again since, or where it was has been deleted.
+        """
 
     @abstractmethod
     def get_model_version_by_alias(self, name: str, alias: str) -> ModelVersion:

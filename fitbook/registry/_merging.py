@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fitbook.entities import ModelVersion, RegisteredModel
-from fitbook.registry import _rows
+from fitbook.registry import _moves, _rows
 from fitbook.store import _tables as t
 
 _GONE = {"stage": _rows.DELETED, "description": "", "source": "", "run_id": "", "model_id": None, "status": "READY"}
@@ -27,6 +27,8 @@ def merge(
     ``texts`` are what was checked before: the ``tags`` of the model and ``version_tags`` by number, as rows.
     """
     number = _model_row(connection, model)
+    row_of_model = connection.execute(sa.select(t.registered_models).where(t.registered_models.c.id == number)).one()
+    why = _moves.Why(reason="taken over from another registry")
     _add_missing(connection, t.registered_model_tags, "model", number, "key", texts["tags"])
     v = t.model_versions.c
     known = {row.version: row.id for row in connection.execute(sa.select(v.version, v.id).where(v.model == number))}
@@ -34,6 +36,8 @@ def merge(
     for version in sorted(added, key=lambda version: version.version):
         inserted = connection.execute(t.model_versions.insert(), {"model": number, **_version_row(version)})
         known[version.version] = row = inserted.inserted_primary_key[0]  # type: ignore[index]
+        if version.current_stage != _moves.NO_STAGE:
+            _moves.note(connection, row_of_model, why, None, version.current_stage, version=version.version)
         if texts["version_tags"][version.version]:
             rows = [{"version": row, **tag} for tag in texts["version_tags"][version.version]]
             connection.execute(t.model_version_tags.insert(), rows)
@@ -42,7 +46,9 @@ def merge(
             times = {"creation_timestamp": model.creation_timestamp, "last_updated_timestamp": model.creation_timestamp}
             connection.execute(t.model_versions.insert(), {"model": number, "version": gone, **_GONE, **times})
     aliases = [{"alias": a, "version": known[to]} for a, to in model.aliases.items() if to in known]
-    _add_missing(connection, t.model_aliases, "model", number, "alias", aliases)
+    for added_alias in _add_missing(connection, t.model_aliases, "model", number, "alias", aliases):
+        alias = added_alias["alias"]
+        _moves.note(connection, row_of_model, why, None, model.aliases[alias], alias=alias)
     return sorted(version.version for version in added)
 
 
@@ -75,7 +81,8 @@ def _version_row(version: ModelVersion) -> dict[str, Any]:
 
 def _add_missing(
     connection: Connection, table: sa.Table, owner: str, number: int, key: str, rows: Sequence[dict[str, Any]]
-) -> None:
+) -> list[dict[str, Any]]:
     there = set(connection.scalars(sa.select(table.c[key]).where(table.c[owner] == number)))
     if fresh := [{owner: number, **row} for row in rows if row[key] not in there]:
         connection.execute(table.insert(), fresh)
+    return fresh

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from fitbook import _validate
 from fitbook.errors import InvalidValue
@@ -20,6 +21,11 @@ _STAGE = {stage.lower(): stage for stage in STAGES}
 _ALIAS = re.compile(r"[\w\-]{1,255}")
 _VERSION_ALIAS = re.compile(r"[vV]\d+")
 _VERSION = re.compile(r"[0-9]{1,18}")
+# Cyrillic and Greek letters, and dashes, that nobody can tell from those of ASCII.
+_TWINS = str.maketrans(
+    "аеорсухіјѕһԁԛԝАВЕКМНОРСТХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧο\u2010\u2011\u2012\u2013\u2014\u2212",
+    "aeopcyxijshdqwABEKMHOPCTXIJSABEZHIKMNOPTYXo------",
+)
 
 
 def model_name(value: object) -> str:
@@ -37,6 +43,43 @@ def model_name(value: object) -> str:
     if name != name.strip() or name in (".", ".."):
         raise InvalidValue(f"The registered model name {name!r} is '.', '..' or has spaces at its ends; change that.")
     return name
+
+
+def new_model_name(value: object) -> str:
+    """Check a name that is to be given to a registered model: the same, without ``%``, which other tools decode.
+
+    Raises
+    ------
+    InvalidValue
+        `model_name` refuses it, or there is a ``%`` in it.
+    """
+    name = model_name(value)
+    if "%" in name:
+        raise InvalidValue(f"The registered model name {name!r} contains '%', which URLs can't hold; leave it out.")
+    return name
+
+
+def refuse_twin(kind: str, new: str, known: Iterable[str]) -> None:
+    """Refuse a name that looks like one of the others.
+
+    Raises
+    ------
+    InvalidValue
+        It differs from one of them in nothing that can be seen: letters of other alphabets, accents that are spelled
+        otherwise, characters without width, kinds of spaces and dashes.
+    """
+    seen = _looks(new)
+    for other in known:
+        if other != new and _looks(other) == seen:
+            raise InvalidValue(
+                f"The {kind} name {new!r} looks like {other!r}, which exists, but is spelled {ascii(new)} rather than "
+                f"{ascii(other)}. Take the one that is there, or a name that can be told from it."
+            )
+
+
+def _looks(name: str) -> str:
+    plain = unicodedata.normalize("NFKC", name).translate(_TWINS)
+    return " ".join("".join(c for c in plain if unicodedata.category(c) != "Cf").split())
 
 
 def alias(value: object) -> str:

@@ -6,7 +6,7 @@ A deleted version leaves its emptied row behind, in a stage that nobody sees: th
 
 from __future__ import annotations
 
-import time
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,11 +16,13 @@ from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
 from fitbook import _validate
-from fitbook.entities import ModelVersion, PagedList, RegisteredModel
+from fitbook.entities import ModelMove, ModelVersion, PagedList, RegisteredModel
 from fitbook.errors import AlreadyExists, InvalidValue, NotFound
-from fitbook.registry import _rows, _rules
+from fitbook.registry import _moves, _rows, _rules
 from fitbook.registry._base import Registry
 from fitbook.registry._merging import merge
+from fitbook.registry._moves import Why
+from fitbook.registry._moves import now as _now
 from fitbook.store import Database, _filter, retrying
 from fitbook.store import _tables as t
 from fitbook.store._filter_order import Ordering
@@ -28,6 +30,8 @@ from fitbook.store._filter_sql import where
 from fitbook.store._pages import find_page
 
 _MODELS, _VERSIONS, _ALIASES = t.registered_models.c, t.model_versions.c, t.model_aliases.c
+_MOVES = t.model_moves.c
+PROMOTION_TAG = "fitbook.promotion"
 _SUGGESTED = 1000  # how many names are looked through for what was perhaps meant
 
 
@@ -49,10 +53,11 @@ class SqlRegistry(Registry):
     def create_registered_model(
         self, name: str, tags: Mapping[str, str] | None = None, description: str | None = None
     ) -> RegisteredModel:
-        name, rows, now = _rules.model_name(name), _tag_rows(tags), _now()
+        name, rows, now = _rules.new_model_name(name), _tag_rows(tags), _now()
         row = {"name": name, "description": _text("description", description)}
         try:
             with self.database.write() as connection:
+                _rules.refuse_twin("registered model", name, connection.scalars(sa.select(_MODELS.name)))
                 inserted = connection.execute(
                     t.registered_models.insert(), {**row, "creation_timestamp": now, "last_updated_timestamp": now}
                 )
@@ -69,10 +74,13 @@ class SqlRegistry(Registry):
             return _rows.models(connection, [_model(connection, name)])[0]
 
     def rename_registered_model(self, name: str, new_name: str) -> RegisteredModel:
-        name, new_name = _rules.model_name(name), _rules.model_name(new_name)
+        name, new_name = _rules.model_name(name), _rules.new_model_name(new_name)
         try:
             with self.database.write() as connection:
                 number = _model(connection, name, lock=True).id
+                others = connection.scalars(sa.select(_MODELS.name).where(_MODELS.id != number))
+                _rules.refuse_twin("registered model", new_name, others)
+                connection.execute(t.model_moves.update().where(_MOVES.model == number).values(name=new_name))
                 _touch(connection, number, name=new_name)
                 renamed = t.model_versions.update().where(_VERSIONS.model == number)
                 connection.execute(renamed.values(last_updated_timestamp=_now()))
@@ -87,11 +95,13 @@ class SqlRegistry(Registry):
             _touch(connection, number, description=description)
             return _read_model(connection, number)
 
-    def delete_registered_model(self, name: str) -> None:
-        name = _rules.model_name(name)
+    def delete_registered_model(self, name: str, *, user_id: str = "", reason: str = "") -> None:
+        name, why = _rules.model_name(name), Why.checked(user_id, reason).or_else("the model was deleted")
         with self.database.write() as connection:
-            number = _model(connection, name, lock=True).id
-            connection.execute(t.registered_models.delete().where(_MODELS.id == number))
+            model = _model(connection, name, lock=True)
+            versions = connection.execute(_rows.select_versions().where(_VERSIONS.model == model.id)).all()
+            _moves.leave_all(connection, model, versions, why)
+            connection.execute(t.registered_models.delete().where(_MODELS.id == model.id))
 
     def search_registered_models(
         self,
@@ -188,26 +198,50 @@ class SqlRegistry(Registry):
             return _rows.versions(connection, [_version(connection, _model(connection, name), version)])[0]
 
     def update_model_version(self, name: str, version: int | str, description: str | None = None) -> ModelVersion:
-        description = _text("description", description)
-        return self._change(name, version, description=description)
+        name, version = _rules.model_name(name), _rules.version(version)
+        changed = {"description": _text("description", description), "last_updated_timestamp": _now()}
+        with self.database.write() as connection:
+            model = _model(connection, name, lock=True)
+            number = _version(connection, model, version).id
+            connection.execute(t.model_versions.update().where(_VERSIONS.id == number).values(**changed))
+            _touch(connection, model.id)
+            return _read_version(connection, number)
 
     def transition_model_version_stage(
-        self, name: str, version: int | str, stage: str, archive_existing_versions: bool = False
+        self,
+        name: str,
+        version: int | str,
+        stage: str,
+        archive_existing_versions: bool = False,
+        *,
+        user_id: str = "",
+        reason: str = "",
     ) -> ModelVersion:
-        stage = _rules.stage(stage)
+        name, version, stage = _rules.model_name(name), _rules.version(version), _rules.stage(stage)
+        why = Why.checked(user_id, reason)
         if archive_existing_versions and stage not in _rules.ACTIVE_STAGES:
             active = " and ".join(_rules.ACTIVE_STAGES)
             raise InvalidValue(
                 f"archive_existing_versions is for the stages {active}, not for {stage!r}; leave it out."
             )
-        return self._change(name, version, archive_others=archive_existing_versions, stage=stage)
-
-    def delete_model_version(self, name: str, version: int | str) -> None:
-        name, version = _rules.model_name(name), _rules.version(version)
         with self.database.write() as connection:
             model = _model(connection, name, lock=True)
-            number = _version(connection, model, version).id
-            connection.execute(t.model_aliases.delete().where(_ALIASES.version == number))
+            row = _version(connection, model, version)
+            moved = _moves.move_stage(connection, model, row, stage, why)
+            if archive_existing_versions:
+                others = (_VERSIONS.model == model.id, _VERSIONS.stage == stage, _VERSIONS.id != row.id)
+                for other in connection.execute(_rows.select_versions().where(*others)).all():
+                    _moves.move_stage(connection, model, other, "Archived", replace(why, part_of=moved))
+            _touch(connection, model.id)
+            return _read_version(connection, row.id)
+
+    def delete_model_version(self, name: str, version: int | str, *, user_id: str = "", reason: str = "") -> None:
+        name, version, why = _rules.model_name(name), _rules.version(version), Why.checked(user_id, reason)
+        with self.database.write() as connection:
+            model = _model(connection, name, lock=True)
+            row = _version(connection, model, version)
+            number = row.id
+            _moves.leave_all(connection, model, [row], why.or_else(f"version {version} was deleted"))
             connection.execute(t.model_version_tags.delete().where(t.model_version_tags.c.version == number))
             emptied = {"stage": _rows.DELETED, "description": "", "source": "", "run_id": "", "model_id": None}
             connection.execute(t.model_versions.update().where(_VERSIONS.id == number).values(**emptied))
@@ -242,19 +276,68 @@ class SqlRegistry(Registry):
 
     # -- aliases -----------------------------------------------------------------------------------------------------
 
-    def set_registered_model_alias(self, name: str, alias: str, version: int | str) -> None:
+    def set_registered_model_alias(
+        self, name: str, alias: str, version: int | str, *, user_id: str = "", reason: str = ""
+    ) -> None:
         name, alias, version = _rules.model_name(name), _rules.alias(alias), _rules.version(version)
+        why = Why.checked(user_id, reason)
         with self.database.write() as connection:
             model = _model(connection, name, lock=True)
-            number = _version(connection, model, version).id
-            row = {"model": model.id, "alias": alias, "version": number}
-            connection.execute(self.database.upsert(t.model_aliases), row)
+            _refuse_twin_alias(connection, model, alias)
+            _moves.move_alias(connection, model, alias, _version(connection, model, version), why)
 
-    def delete_registered_model_alias(self, name: str, alias: str) -> None:
-        name, alias = _rules.model_name(name), _rules.alias(alias)
+    def delete_registered_model_alias(self, name: str, alias: str, *, user_id: str = "", reason: str = "") -> None:
+        name, alias, why = _rules.model_name(name), _rules.alias(alias), Why.checked(user_id, reason)
         with self.database.write() as connection:
-            number = _model(connection, name, lock=True).id
-            connection.execute(t.model_aliases.delete().where(_ALIASES.model == number, _ALIASES.alias == alias))
+            _moves.move_alias(connection, _model(connection, name, lock=True), alias, None, why)
+
+    def settle_registered_model_alias(
+        self,
+        name: str,
+        alias: str,
+        version: int | str,
+        *,
+        holder: int | None,
+        wins: bool,
+        figures: Mapping[str, Any],
+        user_id: str = "",
+        reason: str = "",
+    ) -> bool:
+        name, alias, version = _rules.model_name(name), _rules.alias(alias), _rules.version(version)
+        why, tag = Why.checked(user_id, reason, figures), _tag_row(PROMOTION_TAG, json.dumps(figures))
+        with self.database.write() as connection:
+            model = _model(connection, name, lock=True)
+            row = _version(connection, model, version)
+            _refuse_twin_alias(connection, model, alias)
+            if _moves.holder(connection, model.id, alias) != holder:
+                return False
+            if wins:
+                _moves.move_alias(connection, model, alias, row, why)
+            else:
+                _moves.note(connection, model, why, holder, holder, alias=alias)
+            connection.execute(self.database.upsert(t.model_version_tags), {"version": row.id, **tag})
+            return True
+
+    def get_model_history(self, name: str, max_results: int = 1000) -> list[ModelMove]:
+        name, size = _rules.model_name(name), _size(max_results, most=200_000)
+        with self.database.read() as connection:
+            number = connection.scalar(sa.select(_MODELS.id).where(_MODELS.name == name))
+            gone = sa.and_(_MOVES.model.is_(None), _MOVES.name == name)
+            found = _moves.entries(connection, gone if number is None else gone | (_MOVES.model == number), most=size)
+            if number is None and not found:
+                _model(connection, name)  # says that there is none, and what was perhaps meant
+            return found
+
+    def undo_model_move(
+        self, name: str, number: int | None = None, *, user_id: str = "", reason: str = ""
+    ) -> list[ModelMove]:
+        name, why = _rules.model_name(name), Why.checked(user_id, reason)
+        number = None if number is None else _rules.version(number)
+        with self.database.write() as connection:
+            model = _model(connection, name, lock=True)
+            made = _moves.undo(connection, model, number, why)
+            _touch(connection, model.id)
+            return made
 
     def get_model_version_by_alias(self, name: str, alias: str) -> ModelVersion:
         name, latest = _rules.model_name(name), str(alias).lower() == _rules.LATEST
@@ -272,25 +355,6 @@ class SqlRegistry(Registry):
                 known = connection.scalars(sa.select(_ALIASES.alias).where(_ALIASES.model == number)).all()
                 raise NotFound("version" if latest else "alias", f"{name}@{alias}", [f"{name}@{a}" for a in known])
             return _rows.versions(connection, [row])[0]
-
-    # -- inside ------------------------------------------------------------------------------------------------------
-
-    def _change(self, name: str, version: int | str, *, archive_others: bool = False, **values: Any) -> ModelVersion:
-        name, version = _rules.model_name(name), _rules.version(version)
-        changed = t.model_versions.update().values(last_updated_timestamp=_now())
-        with self.database.write() as connection:
-            model = _model(connection, name, lock=True)
-            number = _version(connection, model, version).id
-            if archive_others:
-                others = (_VERSIONS.model == model.id, _VERSIONS.stage == values["stage"], _VERSIONS.id != number)
-                connection.execute(changed.where(*others).values(stage="Archived"))
-            connection.execute(changed.where(_VERSIONS.id == number).values(**values))
-            _touch(connection, model.id)
-            return _read_version(connection, number)
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _source(source: object) -> str:
@@ -347,6 +411,10 @@ def _read_version(connection: Connection, number: int) -> ModelVersion:
     return _rows.versions(connection, connection.execute(_rows.select_versions().where(_VERSIONS.id == number)).all())[
         0
     ]
+
+
+def _refuse_twin_alias(connection: Connection, model: Row[Any], alias: str) -> None:
+    _rules.refuse_twin("alias", alias, connection.scalars(sa.select(_ALIASES.alias).where(_ALIASES.model == model.id)))
 
 
 def _touch(connection: Connection, number: int, **values: Any) -> None:

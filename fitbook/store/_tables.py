@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from fitbook.store._types import Exact
 
-SCHEMA_REVISION = "0002"
+SCHEMA_REVISION = "0003"
 
 metadata = MetaData()
 
@@ -248,4 +248,26 @@ model_aliases = Table(
     Column("model", _Id, ForeignKey("registered_models.id", ondelete="CASCADE"), primary_key=True),
     Column("alias", Exact(256), primary_key=True),
     Column("version", _Id, ForeignKey("model_versions.id", ondelete="CASCADE"), nullable=False),
+)
+
+# Every move of an alias, or of a version's stage, and every decision to leave one: rows are added, and never change but
+# for the name, which is the model's present one, or its last. They outlive versions and models.
+model_moves = Table(
+    "model_moves",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("model", _Id, ForeignKey("registered_models.id", ondelete="SET NULL")),
+    Column("name", Exact(256), nullable=False),
+    Column("alias", Exact(256)),  # that was moved; none if it was the stage of ``version``
+    Column("version", Integer),
+    Column("old_value", Exact(20)),  # the number of a version, or a stage; none where there was none
+    Column("new_value", Exact(20)),
+    Column("timestamp", BigInteger, nullable=False),
+    Column("user_id", Exact(256), nullable=False),
+    Column("reason", Exact, nullable=False),
+    Column("figures", Exact),  # JSON: what a promotion was decided by
+    Column("undoes", _Id),
+    Column("part_of", _Id),  # the move that this one belongs to
+    Index("ix_model_moves_model", "model"),
+    Index("ix_model_moves_name", "name"),
 )

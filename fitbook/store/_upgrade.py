@@ -20,7 +20,7 @@ from fitbook.store._sqlite_file import backup_name, copy
 from fitbook.store._tables import SCHEMA_REVISION, schema_version
 
 # The schemas that can be brought up to date, oldest first.
-OLDER = ("0001",)
+OLDER = ("0001", "0002")
 
 # Alembic's operations belong to the whole process.
 _alembic = Lock()

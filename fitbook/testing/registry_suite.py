@@ -20,6 +20,7 @@ import pytest
 from fitbook.entities import ModelVersion, RegisteredModel
 from fitbook.errors import AlreadyExists, InvalidFilter, InvalidValue, NotFound
 from fitbook.registry import Registry, parse
+from fitbook.testing.moves_suite import MovesSuite
 
 BAD_NAMES = ["", "  ", "a/b", "a:b", "a\nb", "a\\b", "a?b", "a#b", " a", "..", "\ud800", "x" * 257, None, 3]
 BAD_ALIASES = ["", "latest", "Latest", "v1", "V22", "a/b", "a:b", "a@b", "a b", "a\n", "x" * 256, None]
@@ -30,16 +31,8 @@ def _versions(found: Any) -> list[int]:
     return [version.version for version in found]
 
 
-class RegistrySuite:
+class RegistrySuite(MovesSuite):
     """What every `Registry` must do; ``registry`` is empty at the start of each test."""
-
-    @pytest.fixture
-    def model(self, registry: Registry) -> str:
-        """Name of a model with versions 1 to 3 of the runs ``r1`` to ``r3``."""
-        registry.create_registered_model("churn")
-        for n in (1, 2, 3):
-            registry.create_model_version("churn", f"runs:/r{n}/model", f"r{n}")
-        return "churn"
 
     # -- models
 
@@ -60,6 +53,46 @@ class RegistrySuite:
     @pytest.mark.parametrize("name", BAD_NAMES)
     def test_bad_names_are_refused(self, registry: Registry, name: Any) -> None:
         with pytest.raises(InvalidValue):
+            registry.create_registered_model(name)
+
+    @pytest.mark.parametrize("name", ["a%b", "100%"])
+    def test_a_name_that_urls_cannot_hold_is_not_given(self, registry: Registry, name: str) -> None:
+        registry.create_registered_model("other")
+        with pytest.raises(InvalidValue, match="contains '%'"):
+            registry.create_registered_model(name)
+        with pytest.raises(InvalidValue, match="contains '%'"):
+            registry.rename_registered_model("other", name)
+        registry.merge_registered_model(RegisteredModel(name, 1, 1, ""))  # elsewhere it was allowed
+        assert registry.get_registered_model(name).name == name
+
+    @pytest.mark.parametrize(
+        ("first", "twin"),
+        [
+            ("churn", "\u0441hurn"),  # a Cyrillic letter
+            ("churn", "chu\u200brn"),  # a space without width
+            ("caf\u00e9", "cafe\u0301"),
+            ("a-b", "a\u2011b"),
+            ("a b", "a\u00a0b"),
+            ("a b", "a  b"),
+            ("ABO", "\u0391\u0392\u039f"),  # Greek
+            ("fit", "\ufb01t"),
+        ],
+    )
+    def test_a_name_that_looks_like_another_is_refused(self, registry: Registry, first: str, twin: str) -> None:
+        for one, other in ((first, twin), (twin, first)):
+            registry.create_registered_model(one)
+            registry.create_registered_model("third")
+            with pytest.raises(InvalidValue, match="looks like"):
+                registry.create_registered_model(other)
+            with pytest.raises(InvalidValue, match="looks like"):
+                registry.rename_registered_model("third", other)
+            assert [model.name for model in registry.search_registered_models()] == sorted([one, "third"])
+            assert registry.rename_registered_model(one, other).name == other  # itself is no other
+            registry.delete_registered_model(other)
+            registry.delete_registered_model("third")
+
+    def test_names_that_differ_visibly_are_two(self, registry: Registry) -> None:
+        for name in ("churn", "Churn", "churn-1", "churn_1", "чурн", "cafe", "café"):
             registry.create_registered_model(name)
 
     def test_an_unknown_model_is_named_with_the_closest(self, registry: Registry) -> None:

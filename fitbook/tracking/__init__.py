@@ -2,6 +2,7 @@
 
 from fitbook.tracking._backend import get_tracking_uri, is_tracking_uri_set, set_tracking_uri
 from fitbook.tracking._client import Client
+from fitbook.tracking._compare import compare
 from fitbook.tracking._fluent_downloads import download_artifacts, list_artifacts, load_dict, load_image, load_text
 from fitbook.tracking._fluent_experiments import (
     create_experiment,
@@ -66,6 +67,7 @@ from fitbook.tracking._fluent_search import list_run_infos, search_runs
 from fitbook.tracking._images import Image
 from fitbook.tracking._models import ModelInfo, get_model_info, load_model, log_flavored, register_model, save_flavored
 from fitbook.tracking._operations import RunOperations
+from fitbook.tracking._promotion import Promotion, promote
 from fitbook.tracking._run import ActiveRun
 
 MlflowClient = Client
@@ -76,8 +78,10 @@ __all__ = [
     "Image",
     "MlflowClient",
     "ModelInfo",
+    "Promotion",
     "RunOperations",
     "active_run",
+    "compare",
     "correct_param",
     "create_experiment",
     "delete_artifacts",
@@ -123,6 +127,7 @@ __all__ = [
     "log_stream",
     "log_table",
     "log_text",
+    "promote",
     "register_model",
     "rename_experiment",
     "restore_experiment",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fitbook.entities import ModelVersion, PagedList, RegisteredModel
+from fitbook.entities import ModelMove, ModelVersion, PagedList, RegisteredModel
 from fitbook.errors import InvalidValue, NotFound
 from fitbook.registry import ModelIdUri, PathUri, RegisteredUri, RemoteUri, RunUri, StageUri, parse
+from fitbook.tracking import _context
 from fitbook.tracking._client_core import ClientCore, texts
+from fitbook.tracking._lineage import ModelLineage, lineage
 from fitbook.tracking._models import register_model
 
 
@@ -41,7 +43,7 @@ class RegistryVerbs(ClientCore):
 
     def delete_registered_model(self, name: str) -> None:
         """Remove a registered model with its versions; their files stay in the runs."""
-        self._registry.delete_registered_model(name)
+        self._registry.delete_registered_model(name, user_id=_context.user_name())
 
     def search_registered_models(
         self,
@@ -75,13 +77,32 @@ class RegistryVerbs(ClientCore):
         """Remove one tag of a registered model."""
         self._registry.delete_registered_model_tag(name, key)
 
-    def set_registered_model_alias(self, name: str, alias: str, version: int | str) -> None:
-        """Point an alias at a version."""
-        self._registry.set_registered_model_alias(name, alias, version)
+    def set_registered_model_alias(self, name: str, alias: str, version: int | str, *, reason: str = "") -> None:
+        """Point an alias at a version; why goes into the model's history."""
+        user = _context.user_name()
+        self._registry.set_registered_model_alias(name, alias, version, user_id=user, reason=reason)
 
-    def delete_registered_model_alias(self, name: str, alias: str) -> None:
+    def delete_registered_model_alias(self, name: str, alias: str, *, reason: str = "") -> None:
         """Remove an alias."""
-        self._registry.delete_registered_model_alias(name, alias)
+        self._registry.delete_registered_model_alias(name, alias, user_id=_context.user_name(), reason=reason)
+
+    def get_model_history(self, name: str, max_results: int = 1000) -> list[ModelMove]:
+        """List who has moved which alias or stage of a registered model, from where to where, the newest first.
+
+        Also of a model that was deleted.
+        """
+        return self._registry.get_model_history(name, max_results)
+
+    def undo_model_move(self, name: str, number: int | None = None, *, reason: str = "") -> list[ModelMove]:
+        """Put an alias or stage back to where it was before an entry of the history; the last move, if none is given.
+
+        Returns the entries that this makes itself. Raises `WrongState` if it has been moved again since.
+        """
+        return self._registry.undo_model_move(name, number, user_id=_context.user_name(), reason=reason)
+
+    def get_model_lineage(self, name: str, version: int | str) -> ModelLineage:
+        """Tell where a version comes from: its run, the data that the run was fitted to, and the version before it."""
+        return lineage(self._backend, self._registry.get_model_version(name, version))
 
     def create_model_version(
         self,
@@ -153,14 +174,23 @@ class RegistryVerbs(ClientCore):
         return self._registry.update_model_version(name, version, description)
 
     def transition_model_version_stage(
-        self, name: str, version: int | str, stage: str, archive_existing_versions: bool = False
+        self,
+        name: str,
+        version: int | str,
+        stage: str,
+        archive_existing_versions: bool = False,
+        *,
+        reason: str = "",
     ) -> ModelVersion:
         """Move a version to a stage."""
-        return self._registry.transition_model_version_stage(name, version, stage, archive_existing_versions)
+        user = _context.user_name()
+        return self._registry.transition_model_version_stage(
+            name, version, stage, archive_existing_versions, user_id=user, reason=reason
+        )
 
     def delete_model_version(self, name: str, version: int | str) -> None:
         """Remove a version; its files stay in the run."""
-        self._registry.delete_model_version(name, version)
+        self._registry.delete_model_version(name, version, user_id=_context.user_name())
 
     def set_model_version_tag(
         self,

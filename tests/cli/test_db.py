@@ -62,7 +62,7 @@ def test_a_sound_store(fitbook: Fitbook, store: SqlStore, uri: str) -> None:
     assert "No problems found." in said
     assert f"sqlite:///{uri}/fitbook.db" in said
     found = json.loads(fitbook("db", "check", "--json").output)
-    assert (found["schema"], found["problems"], found["rows"]["runs"]) == ("0002", [], 2)
+    assert (found["schema"], found["problems"], found["rows"]["runs"]) == ("0003", [], 2)
 
 
 @pytest.mark.parametrize(
@@ -162,10 +162,10 @@ def test_upgrade_says_what_it_did(tmp_path: Path) -> None:
     first, second = (call(str(file.parent), "db", "upgrade") for _ in range(2))
     [backup] = file.parent.glob("*.backup-*")
     as_json = json.loads(call(str(old_store(tmp_path / "other").parent), "db", "upgrade", "--json").stdout)
-    assert (as_json["before"], as_json["schema"], Path(as_json["backup"]).is_file()) == ("0001", "0002", True)
+    assert (as_json["before"], as_json["schema"], Path(as_json["backup"]).is_file()) == ("0001", "0003", True)
     assert first.exit_code == second.exit_code == 0
-    assert f"was upgraded from schema '0001' to '0002'; as it was before, it is in {backup}." in first.stdout
-    assert "has the newest schema already: '0002'" in second.stdout
+    assert f"was upgraded from schema '0001' to '0003'; as it was before, it is in {backup}." in first.stdout
+    assert "has the newest schema already: '0003'" in second.stdout
     assert "No problems found." in call(str(file.parent), "db", "check").output
 
 
@@ -189,7 +189,7 @@ def test_a_backup_is_whole_and_can_take_the_place_of_the_store(
 
 def test_where_backups_go(fitbook: Fitbook, store: SqlStore, uri: str, tmp_path: Path) -> None:
     fitbook("db", "backup")
-    assert len(list(Path(uri).glob("fitbook.db.backup-0002-*Z"))) == 1
+    assert len(list(Path(uri).glob("fitbook.db.backup-0003-*Z"))) == 1
     found = json.loads(fitbook("db", "backup", "--json", str(tmp_path / "named")).stdout)
     assert found == {
         "database": f"{uri}/fitbook.db",
@@ -198,7 +198,7 @@ def test_where_backups_go(fitbook: Fitbook, store: SqlStore, uri: str, tmp_path:
     }
     (tmp_path / "folder").mkdir()
     fitbook("db", "backup", str(tmp_path / "folder"))
-    assert len(list((tmp_path / "folder").glob("fitbook.db.backup-0002-*Z"))) == 1
+    assert len(list((tmp_path / "folder").glob("fitbook.db.backup-0003-*Z"))) == 1
     (tmp_path / "taken").write_text("mine")
     assert "exists already" in fitbook("db", "backup", str(tmp_path / "taken"), expect=1).output
     assert (tmp_path / "taken").read_text() == "mine"

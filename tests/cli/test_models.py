@@ -2,9 +2,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 from click.testing import Result
+from sklearn.dummy import DummyClassifier
 
+from fitbook import tracking
+from fitbook.sklearn import log_model
 from fitbook.tracking._backend import Backend
 
 Call = Callable[..., Result]
@@ -55,3 +60,68 @@ def test_models_json(fitbook: Call, backend: Backend) -> None:
 def test_no_models_yet(fitbook: Call, backend: Backend) -> None:
     assert "registered_model_name=" in fitbook("models", "list").output
     assert json.loads(fitbook("models", "list", "--json").output) == []
+
+
+def test_models_history_and_undo(fitbook: Call, backend: Backend) -> None:
+    fill(backend)
+    backend.registry.settle_registered_model_alias(
+        "churn",
+        "champion",
+        2,
+        holder=3,
+        wins=False,
+        figures={"by": "folds", "p": 0.4},
+        user_id="ada",
+        reason="not \x1b better",
+    )
+    lines = fitbook("models", "history", "churn").output.splitlines()
+    assert lines[0].split() == ["entry", "when", "who", "what", "from", "to", "why"]
+    assert lines[1].split()[3:] == ["ada", "@champion", "3", "kept", "not", "\\x1b", "better"]
+    assert [line.split()[-3:] for line in lines[2:]] == [
+        ["@best", "-", "3"],
+        ["@champion", "-", "3"],
+        ["2", "None", "Production"],
+    ]
+    found = json.loads(fitbook("models", "history", "churn", "--json", "--max", "1").output)
+    assert found[0]["figures"] == {"by": "folds", "p": 0.4}
+    assert "The alias 'best' is removed (it was 3)." in fitbook("models", "undo", "churn").output
+    assert "The alias 'champion' is removed" in fitbook("models", "undo", "churn", "--reason", "why not").output
+    assert "The stage of version 2 is back at None (it was Production)." in fitbook("models", "undo", "churn").output
+    assert "No move to undo" in fitbook("models", "undo", "churn", expect=3).output
+    undone = json.loads(fitbook("models", "history", "churn", "--json").output)
+    assert [entry["reason"] for entry in undone[:3]] == ["", "why not", ""]
+    assert all(entry["user_id"] for entry in undone[:3])
+    again = json.loads(fitbook("models", "undo", "churn", "--entry", str(undone[1]["number"]), "--json").output)
+    assert again[0]["new"] == "3"
+    assert backend.registry.get_model_version_by_alias("churn", "champion").version == 3
+
+
+def test_models_history_of_nothing(fitbook: Call, backend: Backend) -> None:
+    fill(backend)
+    assert "No alias or stage of empty has been moved" in fitbook("models", "history", "empty").output
+    assert "'churn'" in fitbook("models", "history", "chrun", expect=3).output
+    assert "can't be undone" in _moved_again(fitbook, backend)
+
+
+def _moved_again(fitbook: Call, backend: Backend) -> str:
+    first = backend.registry.get_model_history("churn")[1]
+    backend.registry.set_registered_model_alias("churn", "champion", 1)
+    return fitbook("models", "undo", "churn", "--entry", str(first.number), expect=1).output
+
+
+def test_models_verify(fitbook: Call, backend: Backend, uri: str) -> None:
+    tracking.set_tracking_uri(uri)
+    with tracking.start_run() as run:
+        model = DummyClassifier().fit([[0.0], [1.0]], [0, 1])
+        log_model(model, "model", registered_model_name="m", input_example=np.array([[0.5]]))
+    lines = fitbook("models", "verify", "models:/m/1").output.splitlines()
+    assert [line.split()[:2] for line in lines] == [
+        ["ok", name] for name in ("files", "requirements", "load", "example")
+    ]
+    file = Path(run.info.artifact_uri.removeprefix("file://")) / "model" / "model.pkl"
+    file.write_bytes(b"changed")
+    assert fitbook("models", "verify", "models:/m/1", expect=1).output.startswith("FAIL  files")
+    [found] = json.loads(fitbook("models", "verify", "models:/m/1", "--json", expect=1).output)
+    assert (found["check"], found["ok"]) == ("files", False)
+    assert "No version" in fitbook("models", "verify", "models:/m/9", expect=3).output
+    assert "not a model URI" in fitbook("models", "verify", "models:/", expect=2).output

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from click.testing import Result
 
-from fitbook.cli.runs import _best
+from fitbook.cli._compared import _best
 from fitbook.entities import RunDraft, RunStatus
 from fitbook.tracking._backend import Backend
 

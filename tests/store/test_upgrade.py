@@ -160,6 +160,19 @@ def test_what_the_upgrade_fills_in(old: Path) -> None:
     store.close()
 
 
+@pytest.mark.parametrize("revision", _upgrade.OLDER)
+def test_what_is_moved_after_an_upgrade_has_a_history(revision: str, tmp_path: Path) -> None:
+    store = open_store(build(revision, tmp_path / "old"))
+    registry = SqlRegistry(store.database)
+    assert registry.get_model_history("churn") == []
+    registry.set_registered_model_alias("churn", "champion", 2, user_id="ada")
+    [moved] = registry.get_model_history("churn")
+    assert (moved.alias, moved.old, moved.new, moved.user_id) == ("champion", "1", "2", "ada")
+    registry.undo_model_move("churn")
+    assert registry.get_model_version_by_alias("churn", "champion").version == 1
+    store.close()
+
+
 def test_an_upgraded_store_goes_on_like_a_new_one(old: Path) -> None:
     store = open_store(old)
     store.log_metric(book.PARENT, Metric("loss", 0.125, 1, 9))
@@ -258,7 +271,7 @@ def test_the_database_of_before_is_kept_for_this_user_only(old: Path, caplog: py
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     assert raw(backup) == before
     assert [record.getMessage() for record in caplog.records] == [
-        f"The store at sqlite:///{old}/fitbook.db was upgraded from schema '0001' to '0002'; "
+        f"The store at sqlite:///{old}/fitbook.db was upgraded from schema '0001' to '0003'; "
         f"as it was before, it is in {backup}."
     ]
     open_store(old).close()
@@ -441,13 +454,15 @@ def test_of_processes_that_open_at_once_one_upgrades(old: Path) -> None:
 # -- refused ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("found", ["0003", "728d730b5ebd"])
+@pytest.mark.parametrize("found", ["0004", "728d730b5ebd"])
 def test_a_newer_or_unknown_schema_is_refused_and_both_are_named(old: Path, found: str) -> None:
     with sqlite3.connect(old / "fitbook.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = ?", (found,))
     connection.close()
     before = (old / "fitbook.db").read_bytes()
-    with pytest.raises(StoreIncompatible, match=rf"schema '{found}'.*knows '0002' and can upgrade '0001'.*newer"):
+    with pytest.raises(
+        StoreIncompatible, match=rf"schema '{found}'.*knows '0003' and can upgrade '0001', '0002'.*newer"
+    ):
         open_store(old)
     assert backups(old) == []
     assert raw(old / "fitbook.db")["alembic_version"] == [{"version_num": found}]
@@ -456,7 +471,7 @@ def test_a_newer_or_unknown_schema_is_refused_and_both_are_named(old: Path, foun
 
 def test_an_old_store_that_can_only_be_read(old: Path) -> None:
     with pytest.raises(
-        StoreUnavailable, match=r"schema '0001' and could not be upgraded to '0002'.*readonly.*writable"
+        StoreUnavailable, match=r"schema '0001' and could not be upgraded to '0003'.*readonly.*writable"
     ):
         open_store(f"sqlite:///file:{old}/fitbook.db?mode=ro&uri=true")
     assert revision_of(old / "fitbook.db") == "0001"
@@ -494,11 +509,11 @@ def server_url(request: pytest.FixtureRequest) -> str:
 def test_a_shared_database_is_upgraded_when_somebody_says_so(server_url: str, old: Path, tmp_path: Path) -> None:
     fill_old_server(server_url, old)
     with pytest.raises(
-        StoreIncompatible, match=r"schema '0001'.*needs '0002'.*`fitbook --tracking-uri '.*' db upgrade`"
+        StoreIncompatible, match=r"schema '0001'.*needs '0003'.*`fitbook --tracking-uri '.*' db upgrade`"
     ):
         open_store(server_url)
     said = CliRunner().invoke(main, ["--tracking-uri", server_url, "db", "upgrade"]).stdout
-    assert said.endswith("was upgraded from schema '0001' to '0002'.\n")
+    assert said.endswith("was upgraded from schema '0001' to '0003'.\n")
     assert "No problems found." in CliRunner().invoke(main, ["--tracking-uri", server_url, "db", "check"]).stdout
     store, expected = open_store(server_url), open_store(old)
     assert contents(store) == contents(expected)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sklearn.dummy import DummyClassifier
 
 import fitbook
+from fitbook.entities import Dataset, DatasetInput
 from fitbook.errors import InvalidValue, NotFound
+from fitbook.tracking import _context
 
 
 def test_the_registry_is_where_the_runs_are(tmp_path: Path) -> None:
@@ -72,3 +75,45 @@ def test_old_names(client: fitbook.Client) -> None:
     assert client.get_model_version_stages("m", 1) == ["None", "Staging", "Production", "Archived"]
     with pytest.raises(NotFound):
         client.get_model_version_stages("m", 2)
+
+
+def test_moves_have_a_history_with_the_user_s_name(client: fitbook.Client) -> None:
+    client.set_registered_model_alias("m", "best", 1, reason="the only one")
+    client.transition_model_version_stage("m", 1, "Production", reason="go")
+    client.delete_registered_model_alias("m", "best")
+    user = _context.user_name()
+    entries = client.get_model_history("m")
+    assert [(e.old, e.new, e.reason, e.user_id) for e in entries] == [
+        ("1", None, "", user),
+        ("None", "Production", "go", user),
+        (None, "1", "the only one", user),
+    ]
+    [undone] = client.undo_model_move("m", reason="too early")
+    assert (undone.alias, undone.new, undone.undoes) == ("best", "1", entries[0].number)
+    assert client.get_model_version_by_alias("m", "best").version == 1
+    assert client.get_model_history("m", 1) == [undone]
+    assert entries[1].to_dictionary()["figures"] == {}
+    client.delete_model_version("m", 1)
+    client.delete_registered_model("m")
+    assert {e.user_id for e in client.get_model_history("m")} == {user}
+
+
+def test_lineage_names_run_data_and_parent(client: fitbook.Client) -> None:
+    data = Dataset("iris", "abc123")
+    with fitbook.start_run() as run:
+        fitbook.Client().log_inputs(run.info.run_id, [DatasetInput(data)])
+        model = DummyClassifier().fit([[0]], [0])
+        fitbook.sklearn.log_model(model, "model", registered_model_name="n")
+    found = client.get_model_lineage("n", 1)
+    assert (found.run_id, found.parent, found.datasets) == (run.info.run_id, None, (DatasetInput(data),))
+    [logged] = client._store.list_logged_models(run.info.run_id)
+    assert found.sha256 == logged.sha256 != ""
+    later = fitbook.register_model(f"runs:/{run.info.run_id}/model", "n", tags={"fitbook.parent_version": "n/1"})
+    assert client.get_model_lineage("n", later.version).parent == "n/1"
+    copied = client.copy_model_version("models:/n/1", "o")
+    assert client.get_model_lineage("o", copied.version).parent == "n/1"
+    assert client.get_model_lineage("o", copied.version).sha256 == found.sha256
+    nowhere = client.get_model_lineage("m", 1)
+    assert (nowhere.run_id, nowhere.datasets, nowhere.sha256) == (None, (), None)
+    client.create_model_version("m", "runs:/x/model", "0" * 32)
+    assert client.get_model_lineage("m", 2).datasets == ()

@@ -145,7 +145,11 @@ def test_old_calls(name: str) -> None:
 
 @pytest.mark.parametrize("name", OLD_CLIENT_CALLS)
 def test_old_calls_of_the_client(name: str) -> None:
-    assert list(inspect.signature(getattr(Client(), name)).parameters) == OLD_CLIENT_CALLS[name].split()
+    parameters = inspect.signature(getattr(Client(), name)).parameters
+    theirs = OLD_CLIENT_CALLS[name].split()
+    assert list(parameters)[: len(theirs)] == theirs
+    # What is added can't take the place of anything.
+    assert {parameters[ours].kind for ours in list(parameters)[len(theirs) :]} <= {inspect.Parameter.KEYWORD_ONLY}
 
 
 def test_old_places() -> None:

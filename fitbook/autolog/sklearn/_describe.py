@@ -11,7 +11,7 @@ from fitbook.autolog.sklearn._diagram import html, outline
 from fitbook.autolog.sklearn._fingerprint import Fingerprint, fingerprint
 from fitbook.autolog.sklearn._importances import importances
 from fitbook.autolog.sklearn._iterations import Curves, iteration_curves, stored, thinned
-from fitbook.autolog.sklearn._kinds import estimator_type, is_model
+from fitbook.autolog.sklearn._kinds import estimator_type, is_model, predicts
 from fitbook.autolog.sklearn._known import unknown_part
 from fitbook.autolog.sklearn._meta import meta_facts
 from fitbook.autolog.sklearn._params import class_name, params, text
@@ -35,6 +35,7 @@ __all__ = [
     "meta_facts",
     "outline",
     "params",
+    "predicts",
     "stored",
     "tags",
     "text",

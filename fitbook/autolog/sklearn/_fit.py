@@ -26,6 +26,7 @@ from fitbook.entities import DatasetInput, RunStatus
 from fitbook.errors import ModelError
 from fitbook.tracking._backend import get_tracking_uri, patience
 from fitbook.tracking._models import PendingModel, freeze_model
+from fitbook.tracking._promotion import promote_fitted
 from fitbook.tracking._run import now_ms
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class FitRecord(RunRecord):
     def __init__(self, config: Config, estimator: Any, method: str, call: FitCall) -> None:
         self.estimator, self.method, self.call = estimator, method, call
         self.fit_began = 0.0
+        self._registers = False
         self._live: LiveSearch | None = None
         self.steps: list[tuple[int, float]] = []  # of a sequential feature selection
         self.data = _describe.fingerprint(call.X, call.y)
@@ -163,6 +165,7 @@ class FitRecord(RunRecord):
             tags |= findings_of_fit(self, self.estimator, call.X, call.y, metrics)
         models = self._freeze_models(search, report.sample)
         outline = _describe.outline(self.estimator)
+        self._registers = _describe.predicts(self.estimator if search is None else search.best_estimator)
         if self.notes:
             tags["fitbook.notes"] = _validate.safe_text("\n".join(self.notes))
         self.commit(points(metrics, end_time, self._warm.number), params, tags, self._datasets())
@@ -245,8 +248,8 @@ class FitRecord(RunRecord):
         chosen = BEST_PATH if is_search else MODEL_PATH
         for model in models:
             # A version that the first of several fits made is of this run, whose model is now this one.
-            register = self.config.registered_model_name if model.path == chosen and self._warm.number < 2 else None
-            write = functools.partial(write_model, model, register)
+            register = model.path == chosen and self._warm.number < 2 and self._registers
+            write = functools.partial(write_model, model, self.config if register else None)
             self.soon(f"writing the model {model.path!r}", write, model.snapshot.size_bytes)
 
     def _write_files(
@@ -278,8 +281,13 @@ def freeze(record: RunRecord, estimator: Any, path: str, **options: Any) -> Pend
     return None
 
 
-def write_model(model: PendingModel, register: str | None) -> None:
-    """Write a model that was frozen, and make it a version of a registered model if a name is given."""
+def write_model(model: PendingModel, register: Config | None) -> None:
+    """Write a model that was frozen; make it a version of a registered model, and promote it, as options may say."""
     model.write()
-    if register is not None:
-        model.register(register)
+    if register is None or register.registered_model_name is None:
+        return
+    version = model.register(register.registered_model_name)
+    if register.promote is not None:
+        promotion = promote_fitted(model.run.backend, version, register.promote)
+        if not promotion.figures.get("compared", True):
+            say(f"the alias {register.promote!r} stays where it is: {promotion.reason}", once="not compared")

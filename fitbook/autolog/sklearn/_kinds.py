@@ -64,16 +64,25 @@ def is_model(estimator: object) -> bool:
     predict (so RFE, too) are models, and so is sequential feature selection. Scalers, encoders, imputers, vectorizers,
     other feature selectors and containers of these are not. A pipeline is what its last step is.
     """
-    for _ in range(20):
-        names = sklearn_bases(type(estimator))
-        if "Pipeline" not in names:
-            break
-        estimator = last_step(estimator)
-    cls = type(estimator)
+    cls = type(_at_the_end(estimator))
     home = next((c for c in cls.__mro__ if _is_sklearn(c) and not c.__module__.startswith(_BASES)), None)
     if home is not None and (home.__name__ in _PREPARATION_CLASSES or home.__module__.startswith(_PREPARATION)):
         return hasattr(cls, "predict") or home.__name__ in _MODELS_NONETHELESS
     return home is not None or hasattr(cls, "predict") or estimator_type(estimator) in _MIXINS.values()
+
+
+def predicts(estimator: object) -> bool:
+    """Whether an estimator, or the last step of a pipeline, predicts anything: decompositions and the like don't."""
+    cls = type(_at_the_end(estimator))
+    return hasattr(cls, "predict") or hasattr(cls, "fit_predict")
+
+
+def _at_the_end(estimator: object) -> object:
+    for _ in range(20):
+        if "Pipeline" not in sklearn_bases(type(estimator)):
+            break
+        estimator = last_step(estimator)
+    return estimator
 
 
 def last_step(pipeline: Any) -> object:

@@ -24,6 +24,7 @@ from fitbook.autolog._record import RunRecord
 from fitbook.autolog._splits import PREFIX, REBUILD_OBSERVED, Place, Split, encode, put
 from fitbook.autolog.sklearn._children import Child, Children
 from fitbook.autolog.sklearn._fingerprint import UNKNOWN, Fingerprint
+from fitbook.autolog.sklearn._params import shown
 from fitbook.autolog.sklearn._progress import Progress
 from fitbook.autolog.sklearn._resume import (
     DIGEST_TAG,
@@ -37,6 +38,7 @@ from fitbook.autolog.sklearn._resume import (
 from fitbook.autolog.sklearn._search import own_params
 from fitbook.errors import StoreUnavailable
 from fitbook.tracking._backend import patience
+from fitbook.tracking._folds import FOLDS_TAG, folds_text
 
 # Seconds between two times that notes are moved, and the share of its time that the thread works at most: where fits
 # are so short that it does not keep up, the rest is written at the end.
@@ -76,6 +78,10 @@ class LiveSearch:
         self._best_before = vars(search).get("best_params_")
         self._progress = Progress(record.config.progress, vars(search).get("verbose", 0))
         self._digest: str | None = None
+        # Of each split of those candidates that were met last, by which those of another search are known to be the same.
+        self.folds: dict[int, tuple[str, float]] = {}
+        refit = vars(search).get("refit")
+        self._scored_by = shown("scoring", vars(search).get("scoring")), refit if isinstance(refit, str) else "score"
         self._met = self._total = self._resumed = 0
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
@@ -91,6 +97,8 @@ class LiveSearch:
     def tags(self) -> dict[str, str]:
         """What tells that searches are over the same, and how many splits of others this one has taken."""
         found = {} if self._digest is None else {DIGEST_TAG: self._digest}
+        if self.folds and self.data.digest != UNKNOWN:
+            found[FOLDS_TAG] = folds_text(self.data.digest, self.folds, *self._scored_by)
         return found | ({RESUMED_TAG: f"{self._resumed} of {self._total}"} if self._resumed else {})
 
     def resume(self, number: int, split: int, known: Known) -> Known:
@@ -261,13 +269,15 @@ class Rung:
         live, parameters = self._live, kwargs["parameters"]
         (candidate, n_candidates), (split, n_splits) = kwargs["candidate_progress"], kwargs["split_progress"]
         if self._first is None:
+            live.folds = {}
             self._first = live.begin_rung(n_candidates, n_splits, kwargs)
         assert live.children is not None
         number = self._first + candidate
         child = self._met
         if child is None or child.number != number:
             child = self._met = live.meet(number, parameters, n_splits)
-        key = split_key(child.exact, self._digest_of(split, kwargs)) if child.exact else None
+        rows = self._digest_of(split, kwargs)
+        key = split_key(child.exact, rows) if child.exact else None
         if live.earlier is not None and key is not None:
             known = live.earlier.find(key, kwargs)
             if known is not None:
@@ -280,4 +290,5 @@ class Rung:
         known = self._splits.get(split)
         if known is None or known[0] is not train or known[1] is not test:
             known = self._splits[split] = (train, test, split_digest(train, test))
+            self._live.folds[split] = (known[2], len(test) / max(1, len(train)))
         return known[2]

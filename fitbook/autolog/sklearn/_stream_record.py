@@ -117,7 +117,8 @@ class StreamRecord(RunRecord):
         if self.config.log_models:
             pending = freeze(self, estimator, MODEL_PATH, **self._options(predicted))
             if pending is not None:
-                write = functools.partial(write_model, pending, self.config.registered_model_name)
+                config = self.config if _describe.predicts(estimator) else None
+                write = functools.partial(write_model, pending, config)
                 self.soon("writing the model", write, pending.snapshot.size_bytes)
         with self.quietly("reading feature importances"):
             weights = _describe.importances(estimator, self._columns)
