@@ -109,9 +109,7 @@ class ColSpec:
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
         named = {} if self.name is None else {"name": self.name}
-        # Readers take a plain column for required if nothing is said, and MLflow before 2.10 can't read that it is.
-        plain = self.required and isinstance(self.type, DataType) and self.type is not DataType.any
-        return {**_type_to_dict(self.type), **named, **({} if plain else {"required": self.required})}
+        return {**_type_to_dict(self.type), **named, "required": self.required}
 
     def __str__(self) -> str:
         text = self.type if isinstance(self.type, str) else json.dumps(self.type)
@@ -217,6 +215,14 @@ class Schema:
     def to_json(self) -> str:
         """The JSON text, as MLflow writes it."""
         return json.dumps(self.to_dict())
+
+    def to_portable_json(self) -> str:
+        """The JSON text for an MLmodel file: readers take a plain column for required, and MLflow 2.8 can't be told."""
+        specs = self.to_dict()
+        for spec in specs:
+            if spec["type"] in NUMPY_NAME.keys() | {"string", "binary", "datetime"} and spec["required"]:
+                del spec["required"]
+        return json.dumps(specs)
 
     @classmethod
     def from_json(cls, text: str) -> Schema:

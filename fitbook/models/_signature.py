@@ -71,8 +71,8 @@ class ModelSignature:
     def to_dict(self) -> dict[str, str | None]:
         """The form in which it stands in an MLmodel file: three JSON texts."""
         return {
-            "inputs": None if self.inputs is None else self.inputs.to_json(),
-            "outputs": None if self.outputs is None else self.outputs.to_json(),
+            "inputs": None if self.inputs is None else self.inputs.to_portable_json(),
+            "outputs": None if self.outputs is None else self.outputs.to_portable_json(),
             "params": None if self.params is None else self.params.to_json(),
         }
 

@@ -50,7 +50,7 @@ class Message:
     ],
 )
 def test_hints_become_what_mlflow_makes_of_them(hint, json):
-    assert schema_of_hint(hint).to_json() == f"[{json}]"
+    assert schema_of_hint(hint).to_portable_json() == f"[{json}]"
 
 
 @pytest.mark.parametrize("hint", [str, list, list[int | None], list[dict], list[object], None])

@@ -36,9 +36,10 @@ def test_tensors_survive_json(shape, dtype):
 def test_json_is_mlflows():
     columns = Schema([ColSpec("double", "a"), ColSpec(array_of(DataType.string), "b", required=False)])
     assert columns.to_json() == (
-        '[{"type": "double", "name": "a"}, '
+        '[{"type": "double", "name": "a", "required": true}, '
         '{"type": "array", "items": {"type": "string"}, "name": "b", "required": false}]'
     )
+    assert columns.to_portable_json() == columns.to_json().replace(', "required": true', "")
     tensor = Schema([TensorSpec(np.dtype("float64"), (-1, 4))])
     assert tensor.to_json() == '[{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1, 4]}}]'
 
