@@ -1,7 +1,8 @@
 """The MLmodel format: what a saved model says about itself. No ML library is needed to read or write it."""
 
-from fitbook.models._environment import Requirements
+from fitbook.models._environment import REQUIREMENTS, Requirements
 from fitbook.models._example import read_example
+from fitbook.models._installed import differences
 from fitbook.models._mlmodel import MLMODEL, Model
 from fitbook.models._schema import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 from fitbook.models._script import set_model
@@ -9,6 +10,7 @@ from fitbook.models._signature import ModelSignature, describe_signature, infer_
 
 __all__ = [
     "MLMODEL",
+    "REQUIREMENTS",
     "ColSpec",
     "DataType",
     "Model",
@@ -19,6 +21,7 @@ __all__ = [
     "Schema",
     "TensorSpec",
     "describe_signature",
+    "differences",
     "infer_signature",
     "read_example",
     "set_model",

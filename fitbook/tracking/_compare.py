@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fitbook.entities import ModelVersion, Run
 from fitbook.errors import InvalidValue
-from fitbook.registry import ModelIdUri, PathUri, RunUri, parse
+from fitbook.registry import RegisteredUri, parse
 from fitbook.tracking._backend import Backend, readable
 from fitbook.tracking._folds import PairedTest, fold_scores, paired_test
 from fitbook.tracking._report import report
@@ -121,7 +121,7 @@ def found(backend: Backend, item: Any) -> tuple[str, Run]:
         item = item.info.run_id
     if isinstance(item, str) and item.lower().startswith("models:"):
         uri = parse(item)
-        if isinstance(uri, (RunUri, ModelIdUri, PathUri)):
+        if not isinstance(uri, RegisteredUri):
             raise InvalidValue(
                 f"{item!r} is no version of a registered model; write models:/<name>/<version> or @<alias>."
             )

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from fitbook.artifacts import noted, pieces
 from fitbook.errors import DamagedFile, FitbookError, NotFound
-from fitbook.models import Model
+from fitbook.models import REQUIREMENTS, Model, differences
 from fitbook.tracking._backend import Backend, readable
 from fitbook.tracking._models import load_model, local_folder
 
-_PIN = re.compile(r"([\w.-]+)(?:\[[^\]]*\])?\s*==\s*([^\s;#]+)")
 _SHOWN = 5
 
 
@@ -58,7 +55,7 @@ def verify_model(model_uri: str | Path) -> Iterator[Check]:
     yield files
     if files.ok is False:
         return
-    yield _requirements(folder)
+    yield _requirements(folder, described)
     # What differs has been said; what else is warned of belongs to these checks.
     with warnings.catch_warnings(record=True):
         warnings.simplefilter("always")
@@ -92,24 +89,13 @@ def _files(backend: Backend, folder: Path, described: Model) -> Check:
     return Check("files", True, f"{len(recorded)} files have the sha256 that was recorded")
 
 
-def _requirements(folder: Path) -> Check:
-    try:
-        lines = (folder / "requirements.txt").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
+def _requirements(folder: Path, described: Model) -> Check:
+    if not (folder / REQUIREMENTS).is_file():
         return Check("requirements", None, "the model names none")
-    wrong = []
-    pins = [pin.groups() for pin in map(_PIN.match, map(str.strip, lines)) if pin]
-    for name, wanted in pins:
-        try:
-            here = version(name)
-        except (PackageNotFoundError, ValueError):
-            wrong.append(f"{name} {wanted} is not installed")
-            continue
-        if here.partition("+")[0] != wanted.partition("+")[0]:  # a local label says how it was built
-            wrong.append(f"{name} is {here} here, and was {wanted}")
+    wrong = differences(folder, described)
     if wrong:
-        return Check("requirements", False, _some(wrong))
-    return Check("requirements", True, f"{len(pins)} packages are installed as it was saved with")
+        return Check("requirements", False, f"saved with {_some(wrong)}")
+    return Check("requirements", True, "what it was saved with is installed")
 
 
 def _example(folder: Path, described: Model, model: Any) -> Check:

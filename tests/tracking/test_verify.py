@@ -80,7 +80,7 @@ def test_requirements_that_are_not_met(folder: Path, tmp_path: Path) -> None:
     assert found["files"] == (None, "no sha256 was recorded of them here")
     assert found["requirements"] == (
         False,
-        f"numpy is {np.__version__} here, and was 0.1; no-such-distribution 1.2 is not installed",
+        f"saved with numpy 0.1 (here {np.__version__}); no-such-distribution 1.2 (not installed)",
     )
     assert found["load"][0] is True
     (copied / "requirements.txt").unlink()
