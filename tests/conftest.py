@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import functools
+import inspect
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 pytest_plugins = ["fitbook.testing.servers"]
 pytest.register_assert_rewrite("fitbook.testing")
@@ -17,6 +20,9 @@ from fitbook.testing.fixtures import swallowed_fails  # noqa: E402, F401
 from fitbook.tracking import _active, _backend  # noqa: E402
 from fitbook.tracking._lease import leases  # noqa: E402
 from fitbook.tracking._writer import writer  # noqa: E402
+
+if "mix_stderr" in inspect.signature(CliRunner).parameters:  # click 8.1 mixes output and errors unless told
+    CliRunner.__init__ = functools.partialmethod(CliRunner.__init__, mix_stderr=False)  # type: ignore[method-assign]
 
 
 @pytest.fixture(autouse=True)

@@ -381,11 +381,13 @@ def timeout_of(backend: str) -> str:
     return type(raised.value).__name__
 
 
+# Since joblib 1.4.
+UNORDERED = "generator_unordered" if "unordered" in (Parallel.__doc__ or "") else "generator"
 BEHAVIOURS: dict[str, Callable[..., Any]] = {
     "order": lambda: Parallel(n_jobs=2)(delayed(sqrt)(n) for n in range(50)),
     "generator": lambda: list(Parallel(n_jobs=2, return_as="generator")(delayed(sqrt)(n) for n in range(50))),
     "unordered": lambda: sorted(
-        Parallel(n_jobs=2, backend="threading", return_as="generator_unordered")(delayed(sqrt)(n) for n in range(9))
+        Parallel(n_jobs=2, backend="threading", return_as=UNORDERED)(delayed(sqrt)(n) for n in range(9))
     ),
     "abandoned generator": lambda: next(
         iter(Parallel(n_jobs=1, return_as="generator")(delayed(sqrt)(n) for n in (4, 9)))

@@ -17,9 +17,9 @@ from fitbook.store._filter_sql import where
 SPELLINGS = {
     sqlite: ["(c GLOB ?)", "(fitbook_lower(c) GLOB ?)", "(c REGEXP ?)"],
     postgresql: [
-        "(c LIKE %(x)s::VARCHAR ESCAPE '')",
-        "(lower(c COLLATE \"und-x-icu\") LIKE %(x)s::VARCHAR ESCAPE '')",
-        "(c ~ %(x)s::VARCHAR)",
+        "(c LIKE %(x)s ESCAPE '')",
+        "(lower(c COLLATE \"und-x-icu\") LIKE %(x)s ESCAPE '')",
+        "(c ~ %(x)s)",
     ],
     mysql: [
         "(c LIKE %s COLLATE utf8mb4_bin ESCAPE '')",
@@ -34,7 +34,10 @@ COLUMN: sa.ColumnElement[str] = sa.column("c", sa.Text())
 def test_patterns(name: str) -> None:
     module = {"sqlite": sqlite, "postgresql": postgresql, "mysql": mysql}[name]
     made = [function(COLUMN, "A%").compile(dialect=module.dialect()) for function in (like, ilike, matches)]
-    assert [str(each).replace("%(param_1)s", "%(x)s") for each in made] == SPELLINGS[module]
+    spelled = [
+        str(each).replace("%(param_1)s", "%(x)s").replace("::VARCHAR", "") for each in made
+    ]  # since 2.0.31 or so
+    assert spelled == SPELLINGS[module]
     patterns = [next(iter(each.params.values())) for each in made]
     assert patterns == (["A*", "a*", "A%"] if name == "sqlite" else ["A%", "a%", "A%"])
 
