@@ -10,20 +10,20 @@ RENAMED_MODULES = {"_loss": "sklearn._loss._loss"}
 
 # MLflow's pickles of Python models name its own base classes; ours stand in, so that MLflow need not be installed.
 RENAMED = {
-    ("mlflow.pyfunc.model", "PythonModel"): ("fitbook.flavors", "PythonModel"),
-    ("mlflow.pyfunc.model", "_FunctionPythonModel"): ("fitbook.flavors", "FunctionModel"),
-    ("mlflow.pyfunc.model", "PythonModelContext"): ("fitbook.flavors", "PythonModelContext"),
+    ("mlflow.pyfunc.model", "PythonModel"): ("fitbook.pythonmodel", "PythonModel"),
+    ("mlflow.pyfunc.model", "_FunctionPythonModel"): ("fitbook.pythonmodel", "_FunctionPythonModel"),
+    ("mlflow.pyfunc.model", "PythonModelContext"): ("fitbook.pythonmodel", "PythonModelContext"),
     ("mlflow.models.signature", "_TypeHints"): ("types", "SimpleNamespace"),
 }
 
 # A function as a model, where the function itself is on the list.
-_OURS = "fitbook.flavors FunctionModel"
+_OURS = {"fitbook.pythonmodel _FunctionPythonModel", "mlflow.pyfunc.model _FunctionPythonModel"}
 
 
 @cache
 def allowed() -> dict[str, frozenset[str]]:
     """The names that may be called, made without their constructor, and merely passed on."""
-    found: dict[str, set[str]] = {"call": set(), "make": {_OURS}, "name": {_OURS}}
+    found: dict[str, set[str]] = {"call": set(), "make": {*_OURS}, "name": {*_OURS}}
     lines = files("fitbook.flavors").joinpath("allowed.txt").read_text(encoding="ascii").splitlines()
     for line in lines:
         use, _, name = line.partition(" ")

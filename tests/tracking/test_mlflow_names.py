@@ -174,7 +174,7 @@ def test_old_places() -> None:
     ("owner", "name", "advice"),
     [
         (fitbook, "evaluate", "sklearn.metrics"),
-        (fitbook, "xgboost", r"pyfunc\.log_model"),
+        (fitbook, "prophet", r"pyfunc\.log_model"),
         (fitbook, "start_span", "not recorded"),
         (Client(), "search_logged_models", "get_model_info"),
         (fitbook.data, "from_spark", "from_pandas"),
