@@ -20,10 +20,11 @@ def write(results: dict[str, Any], folder: Path) -> None:
         ``date``, ``command``, ``machine`` and ``tools``: for every tool ``version``, ``python``, ``packages``,
         ``measures`` (each a `benchmarks.measure.Measure` as a dict) and ``failures`` (case to text).
     folder : Path
-        Exists.
+        Exists; its ``heavy_suites.md``, what the long-running tests came to, is put at the end.
     """
     (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    (folder / "RESULTS.md").write_text(markdown(results), encoding="utf-8")
+    suites = (folder / "heavy_suites.md").read_text(encoding="utf-8")
+    (folder / "RESULTS.md").write_text(f"{markdown(results)}\n{suites}", encoding="utf-8")
     plot(results, folder / "overhead.png")
     growth(results, folder / "growth.png")
 

@@ -93,7 +93,10 @@ class FunctionModel(PythonModel):
 
     def predict(self, context: Any, model_input: Any, params: dict[str, Any] | None = None) -> Any:
         """Call the function."""
-        takes_params = "params" in inspect.signature(self.func).parameters
+        try:
+            takes_params = "params" in inspect.signature(self.func).parameters
+        except ValueError:  # one that is written in C
+            takes_params = False
         return self.func(model_input, params=params) if takes_params else self.func(model_input)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import io
+import re
 import zipfile
+from importlib.metadata import version
 from typing import Any
 
 from fitbook.errors import ModelError, UntrustedModel
@@ -12,6 +14,8 @@ from fitbook.flavors._trust import trusted_names
 
 # More than a hundred times its size no model's numbers are compressed.
 _MOST_EXPANDED, _ALWAYS_FINE = 100, 10_000_000
+# Older ones trust parts of trees, whose contents can crash the interpreter.
+_OLDEST = (0, 15)
 
 
 def dump_skops(model: object) -> bytes:
@@ -55,6 +59,14 @@ def load_skops(data: bytes, *, source: str) -> object:
 
 def _skops(what: str) -> Any:
     try:
-        return importlib.import_module("skops.io")
+        library = importlib.import_module("skops.io")
     except ImportError as error:
         raise ModelError(f"The model is to be {what} in the skops format; `pip install skops` for that.") from error
+    here = version("skops")
+    if tuple(map(int, re.findall(r"\d+", here)[:2])) < _OLDEST:
+        oldest = ".".join(map(str, _OLDEST))
+        raise ModelError(
+            f"The model is to be {what} in the skops format, and skops is {here}; it takes {oldest} or newer, as older ones "
+            f"trust parts of trees. `pip install 'skops>={oldest}'`."
+        )
+    return library

@@ -127,7 +127,9 @@ def test_the_page_names_the_circumstances_and_every_failure() -> None:
 @pytest.mark.parametrize("peer", [None, [row("a", 4.0), row("c", 1.0)]])
 def test_writing_leaves_data_page_and_plot(tmp_path: Path, peer: list[dict[str, Any]] | None) -> None:
     measured = results([row("a", 0.01, goal=(0.02, 0.0)), row("b", -0.01)], peer)
+    (tmp_path / "heavy_suites.md").write_text("## Heavy suites\n")
     write(measured, tmp_path)
+    assert (tmp_path / "RESULTS.md").read_text(encoding="utf-8").endswith("\n## Heavy suites\n")
     assert json.loads((tmp_path / "results.json").read_text()) == measured
     assert table(measured) in (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
     assert (tmp_path / "overhead.png").read_bytes().startswith(b"\x89PNG")
@@ -144,5 +146,6 @@ def test_a_partial_run_goes_into_the_results_of_a_whole_one_and_says_so(tmp_path
     assert "2 measures" in page
     assert "Not all of this is one run" in page
     assert "Not all of this is one run" not in markdown(whole)
+    (tmp_path / "heavy_suites.md").touch()
     write(both, tmp_path)
     assert (tmp_path / "growth.png").stat().st_size > 1000

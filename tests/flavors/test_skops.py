@@ -52,3 +52,9 @@ def test_a_file_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.skops").write_bytes(b"damaged")
     with pytest.raises(ModelError, match="skops"):
         SKLEARN.load(tmp_path, config)
+
+
+def test_an_old_skops_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fitbook.flavors._skops.version", lambda _: "0.14.0")
+    with pytest.raises(ModelError, match=r"skops is 0\.14\.0; it takes 0\.15"):
+        SKLEARN.snapshot(LogisticRegression().fit(X, Y), serialization_format="skops")
