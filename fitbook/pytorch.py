@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +43,17 @@ def save_model(pytorch_model: Any, path: str | Path, **options: Any) -> None:
     models.save_flavored(FLAVOR, pytorch_model, path, **options)
 
 
-def load_model(model_uri: str | Path, dst_path: str | None = None, device: str | None = None) -> Any:
-    """Load a module, ready to predict; model URIs and errors as for `fitbook.sklearn.load_model`.
+def load_model(
+    model_uri: str | Path, dst_path: str | None = None, device: str | None = None, *, trusted: Iterable[str] = ()
+) -> Any:
+    """Load a module, ready to predict; model URIs, ``trusted`` and errors as for `fitbook.sklearn.load_model`.
 
     Parameters
     ----------
     device : str, optional
         Where to put it, as torch names it; the CPU if not given.
     """
-    module = models.load_model(model_uri, FLAVOR)
+    module = models.load_model(model_uri, FLAVOR, trusted=trusted)
     return module if device is None else module.to(device)
 
 

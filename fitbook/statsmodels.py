@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,6 @@ def save_model(statsmodels_model: Any, path: str | Path, **options: Any) -> None
     models.save_flavored(FLAVOR, statsmodels_model, path, **options)
 
 
-def load_model(model_uri: str | Path, dst_path: str | None = None) -> Any:
-    """Load results; model URIs and errors as for `fitbook.sklearn.load_model`."""
-    return models.load_model(model_uri, FLAVOR)
+def load_model(model_uri: str | Path, dst_path: str | None = None, *, trusted: Iterable[str] = ()) -> Any:
+    """Load results; model URIs, ``trusted`` and errors as for `fitbook.sklearn.load_model`."""
+    return models.load_model(model_uri, FLAVOR, trusted=trusted)
