@@ -1,4 +1,4 @@
-"""Scripts that are models, and code beside a model, pass the same door as pickles: a stranger's are neither run nor importable."""
+"""Scripts that are models, and code beside models, pass the door of pickles: a stranger's are not run or importable."""
 
 from __future__ import annotations
 
