@@ -15,6 +15,7 @@ pytest.register_assert_rewrite("fitbook.testing")
 
 from fitbook import settings  # noqa: E402
 from fitbook.autolog import _guard, autolog  # noqa: E402
+from fitbook.flavors import _trust  # noqa: E402
 from fitbook.store import _database  # noqa: E402
 from fitbook.testing.fixtures import swallowed_fails  # noqa: E402, F401
 from fitbook.tracking import _active, _backend  # noqa: E402
@@ -38,6 +39,7 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swallowed_fails: N
     monkeypatch.setattr(_backend, "_chosen_uri", None)
     monkeypatch.setattr(_backend, "_pinned", {})
     monkeypatch.setattr(_backend, "_chosen_experiment", None)
+    monkeypatch.setattr(_trust, "_of_this_process", {})
     _forget_runs()
     yield
     if "fitbook.autolog._switch" in sys.modules:

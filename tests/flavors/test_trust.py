@@ -127,7 +127,6 @@ def test_own_work_is_known_by_its_digest_and_by_nothing_else():
         trust.loads(data, source="x")
     trust.vouch(hashlib.sha256(data).hexdigest())
     assert isinstance(trust.loads(data, source="x"), Mine)
-    trust._of_this_process.clear()
 
 
 def test_whether_it_is_own_work_is_asked_only_where_it_matters():
