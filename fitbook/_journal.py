@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -37,12 +38,41 @@ def append(path: str, entry: Entry) -> None:
     """
     # It begins a line, too, for the last one may be half an entry.
     line = f"\n{entry.about} {entry.key} {entry.value}\n".encode()
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-    try:
-        if os.write(handle, line) != len(line):
-            raise OSError(f"There was no room for an entry in {path}.")
-    finally:
-        os.close(handle)
+    last = getattr(_mine, "file", None)
+    if last is None or last.path != path or not last.is_there():
+        _mine.file = last = None  # closed before the next is opened, which may fail
+        _mine.file = last = _Open(path)
+    if os.write(last.handle, line) != len(line):
+        raise OSError(f"There was no room for an entry in {path}.")
+
+
+class _Open:
+    """A journal that is open for appending: opening takes longer than all the rest of an entry."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        self._is = os.fstat(self.handle)[1:3]
+
+    def is_there(self) -> bool:
+        """Whether it has not been removed, as it is when its run is taken for dead."""
+        return bool(self._links())
+
+    def _links(self) -> int | None:
+        """How many names the file has; None if the handle is another file's by now: programs may close all there are."""
+        try:
+            found = os.fstat(self.handle)
+        except OSError:
+            return None
+        return found.st_nlink if found[1:3] == self._is else None
+
+    def __del__(self) -> None:
+        if hasattr(self, "_is") and self._links() is not None:
+            os.close(self.handle)
+
+
+# That which a thread has appended to last.
+_mine = threading.local()
 
 
 def objects(text: str) -> list[dict[str, Any]]:
@@ -125,5 +155,6 @@ class Journal:
         """Remove it: all is where it belongs."""
         if not self._removed:
             self._removed = True
+            _mine.file = None
             with contextlib.suppress(OSError):
                 os.unlink(self.path)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -77,13 +78,38 @@ def test_half_an_entry_on_a_full_disk_is_none_and_does_not_spoil_the_next(
     journal.remove()
 
 
-def test_no_file_stays_open(path: str) -> None:
-    before = len(os.listdir("/dev/fd"))
-    journal = Journal(path)
-    append(path, NOTE)
-    journal.read()
-    assert len(os.listdir("/dev/fd")) == before
+def open_files() -> int:
+    return len(os.listdir("/dev/fd"))
+
+
+def test_one_file_at_most_stays_open_in_a_thread_and_none_at_the_end(path: str) -> None:
+    before = open_files()
+    journal, other = Journal(path), Journal(f"{path}2")
+    for where in (path, path, other.path, path):
+        append(where, NOTE)
+    assert len(journal.read()) == 3
+    thread = threading.Thread(target=append, args=(path, NOTE))
+    thread.start()
+    thread.join()
+    assert open_files() == before + 1
+    other.remove()
     journal.remove()
+    assert open_files() == before
+
+
+def test_a_handle_that_has_become_another_file_s_is_left_alone(path: str, tmp_path: Path) -> None:
+    journal = Journal(path)
+    first = os.open(os.devnull, os.O_RDONLY)
+    os.close(first)
+    append(path, NOTE)
+    os.close(first)  # as a program does that closes all there are
+    stranger = os.open(tmp_path / "stranger", os.O_WRONLY | os.O_CREAT)
+    assert stranger == first
+    append(path, NOTE)
+    assert journal.read() == [NOTE, NOTE]
+    journal.remove()
+    os.close(stranger)
+    assert (tmp_path / "stranger").read_bytes() == b""
 
 
 def test_a_journal_that_is_there_and_can_t_be_read_is_not_taken_for_none(path: str) -> None:

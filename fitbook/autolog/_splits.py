@@ -76,8 +76,9 @@ class Split:
         found["start"], found["end"] = start // 1_000_000, time.time_ns() // 1_000_000
         if self._key is not None:
             found["key"] = self._key
-        # What is the same for all of a process is encoded once.
-        put(self._place, self._run_id, Entry(self._about, self._name, f"{_process(os.getpid())}{encode(found)[1:]}"))
+        # What is the same for all of a process is encoded once, and numbers, as most are, need no encoder.
+        parts = [f'"{name}":{v!r}' if type(v) in (float, int) else f'"{name}":{encode(v)}' for name, v in found.items()]
+        put(self._place, self._run_id, Entry(self._about, self._name, f"{_process(os.getpid())}{','.join(parts)}}}"))
 
 
 class Alone:
@@ -139,7 +140,7 @@ _NOTED = (
 
 
 def _number(value: Any) -> float | int | None:
-    if type(value) is not float and hasattr(value, "dtype"):
+    if type(value) not in (float, int) and hasattr(value, "dtype"):
         value = value.item()
     if isinstance(value, int):
         return int(value)
