@@ -115,7 +115,8 @@ def make_importable(folder: Path, described: Model) -> None:
                 FitbookWarning,
                 stacklevel=4,
             )
-        if modules and trusts_code(modules, lambda: _program(folder, described)):
+        scripts = {name for name in map(script_name, described.flavors.values()) if name is not None}
+        if modules and trusts_code(modules | scripts, lambda: _program(folder, described)):
             sys.path.insert(0, str(code))
             importlib.invalidate_caches()
 

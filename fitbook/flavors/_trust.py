@@ -125,11 +125,11 @@ def trusts_code(modules: Collection[str], program: Callable[[], bytes]) -> bool:
     Parameters
     ----------
     modules : collection of str
-        Top-level modules.
+        Top-level modules, and the file name of the script that is the model.
     program : callable
         Gives the model's pickle or script; called if it matters.
     """
-    named = {name.partition(".")[0] for name in trusted_names()}
+    named = {part for name in trusted_names() for part in (name, name.partition(".")[0])}
     return bool(named & set(modules)) or settings.ALLOW_UNSAFE_PICKLE.get() or _is_own(program())
 
 
