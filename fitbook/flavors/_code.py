@@ -136,7 +136,7 @@ def script_name(config: Mapping[str, Any]) -> str | None:
     return None if path is None else re.split(r"[\\/]", str(path))[-1]
 
 
-def run_script(content: bytes, file: str) -> Any:
+def run_script(content: bytes, file: str, settings: Mapping[str, Any]) -> Any:
     """Run a script and return what it gave to `fitbook.models.set_model`.
 
     Running a script can do anything: whoever calls this with one that was loaded asks `_trust.check_program` before.
@@ -147,6 +147,8 @@ def run_script(content: bytes, file: str) -> Any:
     content : bytes
     file : str
         Where it comes from, for messages and tracebacks.
+    settings : dict
+        What its `fitbook.models.ModelConfig` holds.
 
     Raises
     ------
@@ -158,7 +160,7 @@ def run_script(content: bytes, file: str) -> Any:
     module.__dict__["__builtins__"] = {**vars(builtins), "__import__": _import}
     # Annotations and pickles look for the module of a class by its name.
     sys.modules[module.__name__] = module
-    with choosing() as chosen:
+    with choosing(settings) as chosen:
         try:
             exec(compile(content, file, "exec"), module.__dict__)  # the user's own script, see above
         except Exception as error:
