@@ -32,6 +32,7 @@ from fitbook.store._pages import find_page
 _MODELS, _VERSIONS, _ALIASES = t.registered_models.c, t.model_versions.c, t.model_aliases.c
 _MOVES = t.model_moves.c
 PROMOTION_TAG = "fitbook.promotion"
+PARENT_TAG = "fitbook.parent_version"
 _SUGGESTED = 1000  # how many names are looked through for what was perhaps meant
 
 
@@ -313,6 +314,10 @@ class SqlRegistry(Registry):
                 return False
             if wins:
                 _moves.move_alias(connection, model, alias, row, why)
+                if (
+                    holder is not None and holder < version
+                ):  # an older one that won back its alias has no younger parent
+                    _add_parent(connection, row.id, f"{name}/{holder}")
             else:
                 _moves.note(connection, model, why, holder, holder, alias=alias)
             connection.execute(self.database.upsert(t.model_version_tags), {"version": row.id, **tag})
@@ -411,6 +416,13 @@ def _read_version(connection: Connection, number: int) -> ModelVersion:
     return _rows.versions(connection, connection.execute(_rows.select_versions().where(_VERSIONS.id == number)).all())[
         0
     ]
+
+
+def _add_parent(connection: Connection, version: int, parent: str) -> None:
+    """Note the version that this one came after, unless one is noted: that which it was copied from, or said by the user."""
+    tags = t.model_version_tags
+    if connection.scalar(sa.select(tags.c.key).where(tags.c.version == version, tags.c.key == PARENT_TAG)) is None:
+        connection.execute(tags.insert(), {"version": version, **_tag_row(PARENT_TAG, parent)})
 
 
 def _refuse_twin_alias(connection: Connection, model: Row[Any], alias: str) -> None:

@@ -149,7 +149,8 @@ def _models(registry: Registry, summary: Summary) -> Iterator[dict[str, Any]]:
             summary.taken["model versions"] += len(versions)
             content = {**_fields(model), "tags": dict(model.tags), "aliases": dict(model.aliases)}
             del content["latest_versions"]
-            yield {**content, "versions": [_version(version) for version in versions]}
+            history = [_fields(move) for move in registry.get_model_history(model.name, 200_000)]
+            yield {**content, "versions": [_version(version) for version in versions], "history": history}
         token = page.token
 
 
