@@ -141,7 +141,11 @@ class SqlRegistry(Registry):
             connection.execute(table.delete().where(table.c.model == number, table.c.key == key))
 
     def merge_registered_model(
-        self, model: RegisteredModel, versions: Sequence[ModelVersion] = (), deleted: Sequence[int] = ()
+        self,
+        model: RegisteredModel,
+        versions: Sequence[ModelVersion] = (),
+        deleted: Sequence[int] = (),
+        history: Sequence[ModelMove] = (),
     ) -> list[int]:
         model = replace(model, name=_rules.model_name(model.name), description=_text("description", model.description))
         for alias in model.aliases:
@@ -152,11 +156,12 @@ class SqlRegistry(Registry):
             "version_tags": {version.version: _tag_rows(version.tags) for version in versions},
         }
         numbers = [_rules.version(number) for number in deleted]
+        history = [_moves.checked(move) for move in history]
         try:
             with self.database.write() as connection:
                 lock = sa.select(_MODELS.id).where(_MODELS.name == model.name).with_for_update()
                 connection.execute(lock).all()
-                return merge(connection, model, versions, numbers, texts)
+                return merge(connection, model, versions, numbers, texts, history)
         except IntegrityError:
             # Another process has made the model in the meantime.
             raise AlreadyExists("registered model", model.name, "Somebody else has just made it; try again.") from None
@@ -314,9 +319,8 @@ class SqlRegistry(Registry):
                 return False
             if wins:
                 _moves.move_alias(connection, model, alias, row, why)
-                if (
-                    holder is not None and holder < version
-                ):  # an older one that won back its alias has no younger parent
+                # An older one that wins its alias back has no younger parent.
+                if holder is not None and holder < version:
                     _add_parent(connection, row.id, f"{name}/{holder}")
             else:
                 _moves.note(connection, model, why, holder, holder, alias=alias)
