@@ -32,7 +32,13 @@ def filled(theirs: Any, mlruns: Any, store: Store, registry: Registry, tmp_path:
 
 @pytest.fixture
 def other(tmp_path: Path) -> Store:
-    return open_store(str(tmp_path / "other"))
+    store = open_store(str(tmp_path / "other"))
+    registry = SqlRegistry(store.database)  # type: ignore[attr-defined]
+    registry.create_registered_model("gone")  # so that entries have other numbers here than there
+    registry.create_model_version("gone", "./m")
+    registry.set_registered_model_alias("gone", "best", 1)
+    registry.delete_registered_model("gone")
+    return store
 
 
 @pytest.fixture
