@@ -19,7 +19,8 @@ from fitbook._log import FitbookWarning
 from fitbook.errors import InvalidValue, ModelError, UntrustedModel
 from fitbook.flavors._allowed import allowed
 from fitbook.flavors._contents import Contents
-from fitbook.flavors._scan import Refused, Scanner
+from fitbook.flavors._nodes import Refused
+from fitbook.flavors._scan import Scanner
 from fitbook.flavors._unpickler import load_anything, load_permitted
 
 _MOST_OF_THIS_PROCESS = 10_000
@@ -163,7 +164,7 @@ def _looked_at(data: bytes, trusted: set[str]) -> tuple[Collection[str], list[st
         if not unknown and any(name.replace(" ", ".") not in trusted for name in scanner.called_again):
             raise Refused("it calls what it has made itself")
         if not unknown:
-            contents.finish(scanner.nodes)
+            contents.finish(scanner.nodes, scanner.filled)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError, MemoryError) as error:
         raise Refused(f"what it builds does not hold together ({type(error).__name__}: {error})") from error
     return scanner.named, sorted(name.replace(" ", ".") for name in unknown)
