@@ -94,8 +94,8 @@ def make_importable(folder: Path, described: Model) -> None:
     ModelError
         They would stand in the way of Python's own modules or of an installed package, or lie outside of the folder.
     """
-    named = {config["code"] for config in described.flavors.values() if config.get("code")}
-    for code in (inside(folder, name).absolute() for name in named):
+    named = (config["code"] for config in described.flavors.values() if config.get("code"))
+    for code in {inside(folder, name).absolute() for name in named}:
         if str(code) in sys.path:
             continue
         modules = {path.stem for path in code.glob("*.py")} | {
