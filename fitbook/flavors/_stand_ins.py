@@ -172,8 +172,10 @@ def _made(arrays: Arrays, node: Node, depth: int = 0) -> Any:
     state = node.state
     need(isinstance(state, tuple) and len(state) in (8, 9), "a dtype has another state than dtypes have")
     _, order, sub, names, fields, size, alignment, flags = state[:8]
-    if len(state) == 9:
-        need(plain.kind in "mM" and _is_unit(state[8]), "a dtype brings something of its own")
+    # Without their unit numpy ends the process.
+    timed = plain.kind in "mM"
+    need(state[0] == 3 + timed and len(state) == 8 + timed, "a dtype has another state than dtypes have")
+    need(not timed or _is_unit(state[8]), "a dtype brings something of its own")
     if names is None and fields is None and sub is None:
         made = plain.newbyteorder(">" if order == b">" else "<") if order in (b"<", b">") else plain
         expected = made.__reduce__()[2]

@@ -138,11 +138,12 @@ class _Gadget:
 class _Kind:
     """A dtype that says of numbers that they are objects."""
 
-    def __init__(self, flags: int, *metadata: object) -> None:
-        self.flags, self.metadata = flags, metadata
+    def __init__(self, flags: int, *metadata: object, kind: str = "f8") -> None:
+        self.flags, self.metadata, self.kind = flags, metadata, kind
 
     def __reduce__(self) -> Any:
-        return np.dtype, ("f8", False, True), (4, "<", None, None, None, -1, -1, self.flags, *self.metadata)
+        version = 3 + len(self.metadata)
+        return np.dtype, (self.kind, False, True), (version, "<", None, None, None, -1, -1, self.flags, *self.metadata)
 
 
 class _Fields:
@@ -315,6 +316,7 @@ def _machine() -> Iterator[tuple[str, bytes]]:
     yield "k37-dtype of objects", pickle.dumps(_Kind(63))
     yield "k37-dtype's fields", pickle.dumps(_Fields())
     yield "k30-dtype changed after use", _changed_dtype()
+    yield "k37-dtype without its unit", pickle.dumps(_Kind(0, kind="m8"))
     yield "k37-dtype with metadata", pickle.dumps(_Kind(0, {"a": 1}))
     yield "k37-struct with objects", pickle.dumps(np.zeros(1, [("a", "O")]), protocol=4)
     yield "k30-array too short", pickle.dumps(_Short())
