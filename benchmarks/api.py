@@ -62,7 +62,19 @@ def loads(tool: Tool, effort: Effort) -> list[Measure]:
                 whole.append(seconds[1])
         goal = Goal(0.005, 1.3)
         found.append(Measure(name, title, Spread.of(whole), Spread.of(plain), goal, whole=True))
+    if not tool.is_peer:
+        found.append(_scan((folder / "model.pkl").read_bytes(), effort))
     return found
+
+
+def _scan(data: bytes, effort: Effort) -> Measure:
+    """What looking at the names and contents of a model of many small pieces takes, before any of it is unpickled."""
+    from fitbook.flavors import _trust
+
+    rounds = [clock(partial(_trust._looked_at, data, set())) for _ in range(effort.rounds(31) + 1)][1:]
+    size = len(data) / 1e6
+    title = f"scan of names and contents, forest of 200: {size:.1f} MB at 100 MB/s"
+    return Measure("scan-forest-200", title, Spread.of(rounds), None, Goal(size / 100), whole=True)
 
 
 def _dump(model: object, file: Path) -> None:

@@ -97,7 +97,7 @@ def load_model(
     model_uri: str | Path,
     suppress_warnings: bool = False,
     dst_path: str | None = None,
-    model_config: Mapping[str, Any] | None = None,
+    model_config: Mapping[str, Any] | str | None = None,
     *,
     trusted: Iterable[str] = (),
 ) -> PyFuncModel:
@@ -111,7 +111,7 @@ def load_model(
         Say nothing of packages that are here in other versions than the model was saved with.
     dst_path : str, optional
         Accepted for MLflow's sake and unused.
-    model_config : dict, optional
+    model_config : dict or path of a YAML file, optional
         Settings that replace those that a `PythonModel` was saved with, one by one.
     trusted : iterable of str, optional
         As there.

@@ -189,6 +189,8 @@ _OWN_WARNINGS = ("ignore", None, _WarnedByUs, None, 0)
 def _depth_of_user_code() -> int:
     depth, frame = 1, sys._getframe(1)
     while frame.f_back is not None and is_library(frame.f_globals.get("__name__")):
+        if package_of(frame.f_back.f_globals.get("__name__")) in ("threading", "concurrent", "multiprocessing"):
+            break  # a thread or process that runs nothing of the user's
         frame = frame.f_back
         depth += "importlib._bootstrap" not in frame.f_code.co_filename  # which `warnings` does not count either
     return depth

@@ -8,6 +8,7 @@ from fitbook.cli._common import json_option, store_option
 from fitbook.cli._output import NOTHING, emit_json, moment, printable, table
 from fitbook.cli._record import opened, short
 from fitbook.entities import ModelMove, ModelVersion
+from fitbook.registry import PARENT_TAG
 from fitbook.tracking import set_tracking_uri
 from fitbook.tracking._context import user_name
 from fitbook.tracking._verify import verify_model
@@ -95,6 +96,10 @@ def history(name: str, most: int, as_json: bool) -> None:
         click.echo(f"No alias or stage of {printable(name)} has been moved yet.")
         return
     click.echo(_history_table(entries))
+    quoted = name.replace("'", "''")
+    for version in opened().registry.search_model_versions(f"name = '{quoted}'", order_by=["version_number DESC"]):
+        if PARENT_TAG in version.tags:
+            click.echo(printable(f"Version {version.version} comes from {version.tags[PARENT_TAG]}."))
 
 
 @models.command()

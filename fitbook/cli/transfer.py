@@ -11,7 +11,7 @@ from fitbook.cli._output import emit_json, table
 from fitbook.cli._record import find_run, opened
 from fitbook.tracking import get_tracking_uri
 from fitbook.tracking._backend import open_backend
-from fitbook.transfer import Summary, open_source, take
+from fitbook.transfer import Source, Summary, open_export, open_source, take
 from fitbook.transfer import export as export_all
 
 _NAMED = 20  # how many of the things that were not taken are named; --json names all
@@ -40,7 +40,26 @@ def mlflow(ctx: click.Context, source: str, to: str | None, no_artifacts: bool, 
       fitbook import mlflow mlflow.db --to sqlite:///book.db
       fitbook import mlflow http://localhost:5000 --no-artifacts
     """
-    opened_source = open_source(source)  # before a store is made for it
+    _import(ctx, open_source(source), to, no_artifacts, as_json)  # opened before a store is made for it
+
+
+@import_.command("export")
+@click.argument("folder")
+@click.option("--to", "to", metavar="URI", help="The store to write to, instead of the one of --tracking-uri.")
+@json_option
+@store_option
+@click.pass_context
+def exported(ctx: click.Context, folder: str, to: str | None, as_json: bool) -> None:
+    """Take back what `fitbook export` has written; nothing is taken twice.
+
+    \b
+    Examples:
+      fitbook import export ./backup --to ./restored
+    """
+    _import(ctx, open_export(folder), to, False, as_json)
+
+
+def _import(ctx: click.Context, opened_source: Source, to: str | None, no_artifacts: bool, as_json: bool) -> None:
     try:
         backend = open_backend(to or chosen_uri() or get_tracking_uri())
         summary = take(opened_source, backend.store, backend.registry, artifacts=not no_artifacts, progress=not as_json)

@@ -94,8 +94,8 @@ def make_importable(folder: Path, described: Model) -> None:
     ModelError
         They would stand in the way of Python's own modules or of an installed package, or lie outside of the folder.
     """
-    named = {config["code"] for config in described.flavors.values() if config.get("code")}
-    for code in (inside(folder, name).absolute() for name in named):
+    named = (config["code"] for config in described.flavors.values() if config.get("code"))
+    for code in {inside(folder, name).absolute() for name in named}:
         if str(code) in sys.path:
             continue
         modules = {path.stem for path in code.glob("*.py")} | {
@@ -115,7 +115,8 @@ def make_importable(folder: Path, described: Model) -> None:
                 FitbookWarning,
                 stacklevel=4,
             )
-        if modules and trusts_code(modules, lambda: _program(folder, described)):
+        scripts = {name for name in map(script_name, described.flavors.values()) if name is not None}
+        if modules and trusts_code(modules | scripts, lambda: _program(folder, described)):
             sys.path.insert(0, str(code))
             importlib.invalidate_caches()
 
@@ -135,7 +136,7 @@ def script_name(config: Mapping[str, Any]) -> str | None:
     return None if path is None else re.split(r"[\\/]", str(path))[-1]
 
 
-def run_script(content: bytes, file: str) -> Any:
+def run_script(content: bytes, file: str, settings: Mapping[str, Any]) -> Any:
     """Run a script and return what it gave to `fitbook.models.set_model`.
 
     Running a script can do anything: whoever calls this with one that was loaded asks `_trust.check_program` before.
@@ -146,6 +147,8 @@ def run_script(content: bytes, file: str) -> Any:
     content : bytes
     file : str
         Where it comes from, for messages and tracebacks.
+    settings : dict
+        What its `fitbook.models.ModelConfig` holds.
 
     Raises
     ------
@@ -157,7 +160,7 @@ def run_script(content: bytes, file: str) -> Any:
     module.__dict__["__builtins__"] = {**vars(builtins), "__import__": _import}
     # Annotations and pickles look for the module of a class by its name.
     sys.modules[module.__name__] = module
-    with choosing() as chosen:
+    with choosing(settings) as chosen:
         try:
             exec(compile(content, file, "exec"), module.__dict__)  # the user's own script, see above
         except Exception as error:

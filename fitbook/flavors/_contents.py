@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from fitbook.flavors._contents_models import AT_THE_END, check_trees, neighbour_tree
-from fitbook.flavors._scan import Items, Name, Node
+from fitbook.flavors._nodes import Items, Name, Node
 from fitbook.flavors._stand_ins import Arrays, need, text
 
 _MT19937_WORDS = 624
@@ -47,27 +47,24 @@ class Contents:
         elif node.callee.startswith("scipy.stats."):
             _distribution(node)
 
-    def finish(self, nodes: list[Node]) -> None:
-        """Look at all objects as they are in the end; raises as `built`."""
-        for node in nodes:
-            if node.items:
-                need(
-                    node.callee in _CONTAINERS or not node.callee.startswith("numpy"),
-                    f"it puts items into a {node.callee}",
-                )
-            check = _CALLS.get(node.callee)
-            if check is not None:
-                check(self, node)
-            late = AT_THE_END.get(node.callee)
-            if late is not None:
-                late(self.arrays, node)
+    def finish(self, nodes: Mapping[Name, list[Node]], filled: Iterable[Name]) -> None:
+        """Look at all objects as they are in the end, and at those that items are put into; raises as `built`."""
+        for callee in filled:
+            need(callee in _CONTAINERS or not callee.startswith("numpy"), f"it puts items into a {callee}")
+        for callee, made in nodes.items():
+            if check := _CALLS.get(callee):
+                for node in made:
+                    check(self, node)
+            if late := AT_THE_END.get(callee):
+                for node in made:
+                    late(self.arrays, node)
         check_trees(self.arrays, self.trees)
 
     # -- numpy -------------------------------------------------------------------------------------------------------
 
     def dtype(self, node: Node) -> None:
         """A dtype's own state says where in an element objects lie: nothing of that is taken from a file."""
-        self.arrays.dtype(node)
+        self.arrays.new_dtype(node)
 
     def array(self, node: Node) -> None:
         """The state of an array as old protocols write it."""
@@ -103,15 +100,8 @@ class Contents:
         need(node.args[1].stop - node.args[1].start == kind.itemsize, "a number has more or fewer bytes than its type")
 
     def buffer(self, node: Node) -> None:
-        """An array over bytes of the file: a forest has a thousand of them, so none is made for this."""
-        need(len(node.args) == 4 and type(node.args[0]) is slice, "an array is made in an odd way")
-        content, kind, shape, _ = node.args
-        real = self.arrays.dtype(kind)
-        wanted = self.arrays.size(shape) * real.itemsize
-        need(
-            not real.hasobject and content.stop - content.start == wanted,
-            "an array has not the bytes that its shape says",
-        )
+        """An array over bytes of the file."""
+        self.arrays.over_bytes(node)
 
     def masked(self, node: Node) -> None:
         """A masked array."""
@@ -132,11 +122,13 @@ class Contents:
 
     def random_state(self, node: Node) -> None:
         """A place in the generator's table."""
-        state = node.attributes().get("state")
-        if isinstance(state, Items) and "pos" in (words := state.as_dict()):
-            place = words["pos"]
+        state = node.attributes().get(b"state")
+        if isinstance(state, Items) and b"pos" in (words := state.as_dict()):
+            place = words[b"pos"]
             need(type(place) is int and 0 <= place <= _MT19937_WORDS, "a random generator is at a place that is none")
-            need(self.arrays.array(words.get("key")).shape == (_MT19937_WORDS,), "a random generator has another table")
+            need(
+                self.arrays.array(words.get(b"key")).shape == (_MT19937_WORDS,), "a random generator has another table"
+            )
 
     def generator(self, node: Node) -> None:
         """Generators are made by calling what they name."""
@@ -175,7 +167,7 @@ def _distribution(node: Node) -> None:
     if node.callee.startswith("scipy.stats._distn_infrastructure rv_"):
         need(isinstance(node.state, Items), "a distribution has another state than those have")
         return
-    template = node.attributes().get("_parse_arg_template", None)
+    template = node.attributes().get(b"_parse_arg_template", None)
     need(type(template) is bytes and _passes_parameters_on(text(template)), "a distribution brings code of its own")
 
 
@@ -208,8 +200,8 @@ _PASSING = (ast.arguments, ast.arg, ast.Return, ast.Tuple, ast.Name, ast.Load, a
 def _compressed(contents: Contents, node: Node) -> None:
     state = node.attributes()
     rows, columns = _shape_of(contents, state)
-    indices, pointers = contents.arrays.array(state.get("indices")), contents.arrays.array(state.get("indptr"))
-    data = contents.arrays.array(state.get("data"))
+    indices, pointers = contents.arrays.array(state.get(b"indices")), contents.arrays.array(state.get(b"indptr"))
+    data = contents.arrays.array(state.get(b"data"))
     need(indices.dtype.kind == pointers.dtype.kind == "i", "a sparse matrix has indices that are no numbers")
     block = data.shape[1:]
     if block:
@@ -232,19 +224,19 @@ def _compressed(contents: Contents, node: Node) -> None:
 def _coordinates(contents: Contents, node: Node) -> None:
     state = node.attributes()
     shape = _shape_of(contents, state)
-    coords = state.get("coords", (state.get("row"), state.get("col")))
+    coords = state.get(b"coords", (state.get(b"row"), state.get(b"col")))
     need(isinstance(coords, tuple) and len(coords) == len(shape), "a sparse matrix has another number of coordinates")
     for places, size in zip(coords, shape, strict=True):
         found = contents.arrays.array(places)
         need(found.dtype.kind == "i" and _inside(found, size), "a sparse matrix has coordinates that leave it")
         need(
-            found.shape == contents.arrays.array(state.get("data")).shape,
+            found.shape == contents.arrays.array(state.get(b"data")).shape,
             "a sparse matrix has another number of values",
         )
 
 
-def _shape_of(contents: Contents, state: dict[str, Any]) -> tuple[int, ...]:
-    shape = state.get("_shape")
+def _shape_of(contents: Contents, state: dict[bytes, Any]) -> tuple[int, ...]:
+    shape = state.get(b"_shape")
     shape = tuple(contents.arrays.integer(size) for size in shape) if isinstance(shape, tuple) else ()
     need(len(shape) in (1, 2) and math.prod(shape) < 2**62, "a sparse matrix has no shape")
     return shape if len(shape) == 2 else (1, *shape)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fitbook.flavors._scan import Node
+from fitbook.flavors._nodes import Node
 from fitbook.flavors._stand_ins import Arrays, need
 
 _TREE = "sklearn.tree._tree Tree"
 _LEAF = -1
+_Outputs = dict[tuple[bytes, str], tuple[int, int, int]]
 
 
 def check_trees(arrays: Arrays, trees: list[Node]) -> None:
@@ -22,20 +23,19 @@ def check_trees(arrays: Arrays, trees: list[Node]) -> None:
 
     if not trees:
         return
-    described = [_tree(arrays, tree) for tree in trees]
-    kinds = {nodes.dtype for nodes, _, _ in described}
-    need(
-        len(kinds) == 1 and {"left_child", "right_child", "feature"} <= set(kinds.pop().names or ()),
-        "a tree has odd nodes",
-    )
+    sizes: _Outputs = {}
+    described = [_tree(arrays, tree, sizes) for tree in trees]
+    kind = described[0][0].dtype
+    need({"left_child", "right_child", "feature"} <= set(kind.names or ()), "a tree has odd nodes")
+    need(all(nodes.dtype is kind or nodes.dtype == kind for nodes, _, _ in described), "a tree has odd nodes")
     counts = np.array([len(nodes) for nodes, _, _ in described])
-    nodes = np.concatenate([nodes for nodes, _, _ in described])
+    nodes = np.frombuffer(b"".join([nodes for nodes, _, _ in described]), kind)
     owner = np.repeat(np.arange(len(trees)), counts)
     first = (np.cumsum(counts) - counts)[owner]
-    left, right = nodes["left_child"], nodes["right_child"]
+    left, right, asked = (np.ascontiguousarray(nodes[name]) for name in ("left_child", "right_child", "feature"))
     inner = np.flatnonzero((left != _LEAF) | (right != _LEAF))
     features = np.array([count for _, count, _ in described])[owner]
-    asked = nodes["feature"][inner]
+    asked = asked[inner]
     need(bool(((asked >= 0) & (asked < features[inner])).all()), "a tree asks for a feature that there is not")
     below = np.concatenate([left[inner], right[inner]])
     parents = np.concatenate([inner, inner])
@@ -49,18 +49,22 @@ def check_trees(arrays: Arrays, trees: list[Node]) -> None:
     )
 
 
-def _tree(arrays: Arrays, tree: Node) -> tuple[Any, int, int]:
+def _tree(arrays: Arrays, tree: Node, known: _Outputs) -> tuple[Any, int, int]:
     """Nodes, number of features, and depth of one tree."""
     state = tree.attributes()
-    nodes, values = arrays.array(state.get("nodes")), state.get("values")
-    features, classes, outputs = arrays.integer(tree.args[0]), arrays.array(tree.args[1]), arrays.integer(tree.args[2])
-    need(len(classes) == outputs > 0 and int(classes.min()) > 0, "a tree has another number of outputs than it says")
+    nodes, values = arrays.array(state.get(b"nodes")), state.get(b"values")
+    classes = arrays.array(tree.args[1])
+    content = classes.tobytes(), classes.dtype.str
+    if content not in known:  # the trees of a forest have the same
+        known[content] = len(classes), int(classes.min()), int(classes.max())
+    outputs, fewest, most = known[content]
     need(
-        len(nodes) == arrays.integer(state.get("node_count")) > 0 == nodes.ndim - 1,
-        "a tree has another number of nodes",
+        outputs == arrays.integer(tree.args[2]) > 0 and fewest > 0, "a tree has another number of outputs than it says"
     )
-    need(arrays.shape(values) == (len(nodes), outputs, int(classes.max())), "a tree has another number of values")
-    return nodes, features, arrays.integer(state.get("max_depth"))
+    count = arrays.integer(state.get(b"node_count"))
+    need(nodes.shape == (count,) and count > 0, "a tree has another number of nodes")
+    need(arrays.shape(values) == (count, outputs, most), "a tree has another number of values")
+    return nodes, arrays.integer(tree.args[0]), arrays.integer(state.get(b"max_depth"))
 
 
 def _depths(left: Any, right: Any, first: Any, owner: Any, counts: Any) -> Any:
@@ -77,14 +81,14 @@ def _depths(left: Any, right: Any, first: Any, owner: Any, counts: Any) -> Any:
 
 
 def _tree_estimator(arrays: Arrays, node: Node) -> None:
-    _as_many_features(arrays, node.attributes(), [node.attributes().get("tree_")])
+    _as_many_features(arrays, node.attributes(), [node.attributes().get(b"tree_")])
 
 
 def _forest(arrays: Arrays, node: Node) -> None:
     state = node.attributes()
-    parts = _members(state.get("estimators_"))
-    trees: list[Any] = [part.attributes().get("tree_") for part in parts]
-    chosen = state.get("estimators_features_")
+    parts = _members(state.get(b"estimators_"))
+    trees: list[Any] = [part.attributes().get(b"tree_") for part in parts]
+    chosen = state.get(b"estimators_features_")
     if isinstance(chosen, list) and node.callee.endswith(" IsolationForest"):
         need(len(chosen) == len(trees), "a forest has other features than trees")
         for tree, features in zip(trees, chosen, strict=True):
@@ -93,10 +97,10 @@ def _forest(arrays: Arrays, node: Node) -> None:
                 "a forest has other features than its trees",
             )
     _as_many_features(arrays, state, trees)
-    if "n_trees_per_iteration_" in state:  # gradient boosting adds up without looking whether there is room
-        columns = arrays.shape(state["estimators_"])[1:]
+    if b"n_trees_per_iteration_" in state:  # gradient boosting adds up without looking whether there is room
+        columns = arrays.shape(state[b"estimators_"])[1:]
         need(
-            columns == (arrays.integer(state["n_trees_per_iteration_"]),),
+            columns == (arrays.integer(state[b"n_trees_per_iteration_"]),),
             "a model has another number of trees than it says",
         )
         need(all(arrays.integer(tree.args[2]) == 1 for tree in trees), "a model has trees of several outputs")
@@ -108,10 +112,10 @@ def _members(value: Any) -> list[Node]:
     return [part for part in value if type(part) is Node] if isinstance(value, list) else []
 
 
-def _as_many_features(arrays: Arrays, state: dict[str, Any], trees: list[Any]) -> None:
+def _as_many_features(arrays: Arrays, state: dict[bytes, Any], trees: list[Any]) -> None:
     for tree in trees:
         if type(tree) is Node and tree.callee == _TREE:
-            known = arrays.integer(state.get("n_features_in_"))
+            known = arrays.integer(state.get(b"n_features_in_"))
             need(arrays.integer(tree.args[0]) <= known, "an estimator takes fewer features than its trees ask for")
 
 
@@ -122,13 +126,13 @@ def _predictor(arrays: Arrays, node: Node) -> None:
     import numpy as np  # noqa: PLC0415
 
     state = node.attributes()
-    nodes = arrays.array(state.get("nodes"))
+    nodes = arrays.array(state.get(b"nodes"))
     inner = np.flatnonzero(nodes["is_leaf"] == 0)
     need(len(nodes) > 0, "a tree has no nodes")
     for child in (nodes["left"][inner], nodes["right"][inner]):
         need(bool(((child > inner) & (child < len(nodes))).all()), "a tree has a node whose child is not there")
     chosen = inner[nodes["is_categorical"][inner] != 0]
-    sets = arrays.shape(state.get("raw_left_cat_bitsets"))
+    sets = arrays.shape(state.get(b"raw_left_cat_bitsets"))
     need(
         not len(chosen) or int(nodes["bitset_idx"][chosen].max()) < sets[0],
         "a tree asks for categories that are not there",
@@ -137,17 +141,17 @@ def _predictor(arrays: Arrays, node: Node) -> None:
 
 def _histogram_boosting(arrays: Arrays, node: Node) -> None:
     state = node.attributes()
-    stages = state.get("_predictors")
+    stages = state.get(b"_predictors")
     for stage in stages if isinstance(stages, list) else []:
         for tree in _members(stage):
-            nodes = arrays.array(tree.attributes().get("nodes"))
+            nodes = arrays.array(tree.attributes().get(b"nodes"))
             asked = nodes["feature_idx"]
-            known = arrays.integer(state.get("n_features_in_"))
+            known = arrays.integer(state.get(b"n_features_in_"))
             need(int(asked.min()) >= 0 and int(asked.max()) < known, "a tree asks for a feature that there is not")
             categorical = nodes["is_categorical"] != 0
             if categorical.any():
-                mapper = state.get("_bin_mapper")
-                flags = arrays.array(mapper.attributes().get("is_categorical") if type(mapper) is Node else None)
+                mapper = state.get(b"_bin_mapper")
+                flags = arrays.array(mapper.attributes().get(b"is_categorical") if type(mapper) is Node else None)
                 need(
                     len(flags) == known and bool(flags[asked[categorical]].all()),
                     "a tree takes a number for a category",
@@ -199,9 +203,9 @@ def _distance(arrays: Arrays, metric: Any, dimensions: int) -> None:
 
 def _neighbour_classes(arrays: Arrays, node: Node) -> None:
     state = node.attributes()
-    labels = state.get("_y")
+    labels = state.get(b"_y")
     if labels is not None and len(arrays.shape(labels)) == 1:
-        found, classes = arrays.array(labels), arrays.shape(state.get("classes_"))
+        found, classes = arrays.array(labels), arrays.shape(state.get(b"classes_"))
         need(found.dtype.kind == "i" and len(found) and int(found.min()) >= 0, "a classifier has labels that are none")
         need(int(found.max()) < classes[0], "a classifier has labels that are no classes of it")
 
@@ -211,27 +215,27 @@ def _neighbour_classes(arrays: Arrays, node: Node) -> None:
 
 def _support_vectors(arrays: Arrays, node: Node) -> None:
     state = node.attributes()
-    if "support_vectors_" not in state:
+    if b"support_vectors_" not in state:
         return
-    counts = arrays.array(state.get("_n_support"))
+    counts = arrays.array(state.get(b"_n_support"))
     classifies = node.callee.endswith("SVC")
     total = int(counts.sum()) if classifies else int(counts[0])
     need(counts.ndim == 1 and int(counts.min()) >= 0, "a model has a negative number of support vectors")
-    need(arrays.shape(state.get("support_")) == (total,), "a model has another number of support vectors than it says")
-    vectors = state["support_vectors_"]
-    known = arrays.integer(state.get("n_features_in_"))
+    need(arrays.shape(state.get(b"support_")) == (total,), "a model has another number of support vectors than it says")
+    vectors = state[b"support_vectors_"]
+    known = arrays.integer(state.get(b"n_features_in_"))
     if vectors.callee.startswith("scipy."):
-        shape = tuple(arrays.integer(size) for size in vectors.attributes()["_shape"])
-        weights = tuple(arrays.integer(size) for size in state["_dual_coef_"].attributes()["_shape"])
+        shape = tuple(arrays.integer(size) for size in vectors.attributes()[b"_shape"])
+        weights = tuple(arrays.integer(size) for size in state[b"_dual_coef_"].attributes()[b"_shape"])
     else:
-        shape, weights = arrays.shape(vectors), arrays.shape(state.get("_dual_coef_"))
-    precomputed = state.get("kernel") == b"precomputed"
+        shape, weights = arrays.shape(vectors), arrays.shape(state.get(b"_dual_coef_"))
+    precomputed = state.get(b"kernel") == b"precomputed"
     need(shape == (0, 0) if precomputed else shape == (total, known), "a model has other support vectors than it says")
     classes = len(counts) if classifies else 2
     need(weights == (classes - 1, total), "a model has other weights than support vectors")
     pairs = classes * (classes - 1) // 2
-    need(arrays.shape(state.get("_intercept_")) == (pairs,), "a model has another number of intercepts than it says")
-    for name in ("_probA", "_probB"):
+    need(arrays.shape(state.get(b"_intercept_")) == (pairs,), "a model has another number of intercepts than it says")
+    for name in (b"_probA", b"_probB"):
         need(arrays.shape(state.get(name)) in ((0,), (pairs,), (1,)), "a model has another number of probabilities")
 
 

@@ -18,6 +18,7 @@ from fitbook.models._infer import is_frame
 from fitbook.models._installed import warn_of_differences
 from fitbook.models._mlmodel import Model
 from fitbook.models._schema import DataType
+from fitbook.models._script import read_settings
 from fitbook.models._signature import ModelSignature
 
 # The methods of an estimator that an MLmodel file may ask for; it comes from anywhere, so it can't name any other.
@@ -125,7 +126,7 @@ def opened(folder: Path, *, check: bool = True) -> Model:
 
 
 def load_pyfunc(
-    folder: str | Path, model_config: Mapping[str, Any] | None = None, *, suppress_warnings: bool = False
+    folder: str | Path, model_config: Mapping[str, Any] | str | None = None, *, suppress_warnings: bool = False
 ) -> PyFuncModel:
     """Load a model for prediction.
 
@@ -133,7 +134,7 @@ def load_pyfunc(
     ----------
     folder : str or Path
         A model's folder, written by fitbook or by MLflow.
-    model_config : dict, optional
+    model_config : dict or path of a YAML file, optional
         Settings that replace those that a Python model was saved with, one by one.
     suppress_warnings : bool, default False
         Say nothing of packages that are here in other versions.
@@ -161,7 +162,7 @@ def load_pyfunc(
             return PyFuncModel(metadata, raw, _with_params(flavor.predictor(raw, config), metadata.signature))
         return PyFuncModel(metadata, raw, _predictor(raw, function.get("predict_fn")))
     if function.get("loader_module") in LOADERS:
-        settings = {**(function.get("config") or {}), **(model_config or {})}
+        settings = {**(function.get("config") or {}), **read_settings(model_config)}
         bound = flavor_named("python_function").load(folder, {**function, "config": settings})
         return PyFuncModel(metadata, bound, _bound_predictor(bound, metadata.signature))
     raise ModelError(

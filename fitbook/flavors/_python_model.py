@@ -22,6 +22,7 @@ from fitbook.flavors._pickling import dumps
 from fitbook.flavors._trust import check_program, loads
 from fitbook.models._example import split_example
 from fitbook.models._hints import hints_of, is_list_hint
+from fitbook.models._script import read_settings
 from fitbook.models._signature import ModelSignature, signature_of_example, signature_of_hints
 from fitbook.pythonmodel import FunctionModel, PythonModel, PythonModelContext
 
@@ -88,7 +89,7 @@ class PythonModelFlavor:
         model: Any,
         *,
         artifacts: Mapping[str, str | os.PathLike[str]] | None = None,
-        model_config: Mapping[str, Any] | None = None,
+        model_config: Mapping[str, Any] | str | os.PathLike[str] | None = None,
         signature: ModelSignature | Literal[False] | None = None,
         input_example: Any = None,
         pip_requirements: list[str] | None = None,
@@ -104,8 +105,8 @@ class PythonModelFlavor:
             A path is that of a script that calls `fitbook.models.set_model`; the script is kept, and not a pickle.
         artifacts : dict of str to path, optional
             Local files and folders that are copied into the model's folder.
-        model_config : dict, optional
-            Settings that the model finds in its context.
+        model_config : dict or path of a YAML file, optional
+            Settings that the model finds in its context, and a script in `fitbook.models.ModelConfig`.
         signature : ModelSignature or False, optional
             Inferred from the type hints of ``predict`` or from ``input_example``, if not given; False for none.
         input_example, pip_requirements, extra_pip_requirements, conda_env, metadata
@@ -121,9 +122,10 @@ class PythonModelFlavor:
             The model can't be pickled: names the attribute in the way. Or its script can't be run.
         """
         script: dict[str, bytes] = {}
+        settings = copy.deepcopy(read_settings(model_config))
         if isinstance(model, (str, os.PathLike)):
             name, content = read_script(model)
-            script, model = {name: content}, run_script(content, os.fspath(model))
+            script, model = {name: content}, run_script(content, os.fspath(model), settings)
         is_model = hasattr(model, "predict") and hasattr(model, "load_context")
         if isinstance(model, type) or not (is_model or callable(model)):
             raise InvalidValue(
@@ -146,8 +148,8 @@ class PythonModelFlavor:
         }
         if entries:
             config["artifacts"] = entries
-        if model_config:
-            config["config"] = copy.deepcopy(dict(model_config))
+        if settings:
+            config["config"] = settings
         return Snapshot(
             files=files,
             sources=sources,
@@ -176,7 +178,7 @@ class PythonModelFlavor:
         if name is not None:
             content, source = read(folder, {"model_code_path": name}, "model_code_path")
             check_program(content, name, source=source)
-            found = run_script(content, source)
+            found = run_script(content, source, config.get("config") or {})
             python_model = found if hasattr(found, "load_context") else FunctionModel(found)
         else:
             data, source = read(folder, config, "python_model")

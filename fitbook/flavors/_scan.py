@@ -8,16 +8,17 @@ what today's picklers write is understood (protocols 2 to 5); everything else is
 from __future__ import annotations
 
 import re
+import struct
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
+
+from fitbook.flavors._nodes import OPAQUE, Items, Name, Node, Refused
 
 # A tuple is hashed with all that is in it, as often as it is in it, and by recursion.
 _MOST_NESTED, _MOST_WITHIN = 50, 1_000_000
 
 _MOST_MARKS = 10_000
-
-OPAQUE = 0.5
-"""Stands for a value that nobody asks for: what is asked for and found to be this is refused."""
 
 # Vocabularies are dicts and lists of a hundred thousand words and numbers. Where a container has had one full batch
 # (picklers write a thousand at a time), further full ones of such values alone are passed over at the speed of `re`.
@@ -42,71 +43,13 @@ _PLAIN_BATCH = re.compile(
     re.DOTALL,
 )
 
-
-class Refused(Exception):
-    """The pickle does what no model needs; says what."""
-
-
-class Name(str):
-    """A module and a name in it, with a space between: what an import would find."""
-
-    __slots__ = ()
-
-
-class Node:
-    """What a call would return, or an object made without its constructor.
-
-    Attributes
-    ----------
-    callee : Name
-    args : tuple
-        Stand-ins.
-    state : object
-        What is set afterwards; `Node` itself, if nothing is.
-    items : list
-        What is put into it afterwards, as into a dict or list.
-    """
-
-    __slots__ = ("args", "callee", "items", "state")
-
-    def __init__(self, callee: Name, args: tuple[Any, ...]) -> None:
-        self.callee = callee
-        self.args = args
-        self.state: Any = Node
-        self.items: list[Any] = []
-
-    def attributes(self) -> dict[Any, Any]:
-        """The state, where it is a dict, with text decoded for keys."""
-        return self.state.as_dict() if isinstance(self.state, Items) else {}
-
-
-class Items:
-    """A dict: keys and values in turn."""
-
-    __slots__ = ("_read", "closed", "flat")
-
-    def __init__(self) -> None:
-        self.flat: list[Any] = []
-        self._read: dict[Any, Any] | None = None
-        self.closed = False
-
-    def as_dict(self) -> dict[Any, Any]:
-        """By key; keys that are no text are left out.
-
-        Raises
-        ------
-        Refused
-            There are so many that they were passed over.
-        """
-        if self._read is not None:
-            return self._read
-        if OPAQUE in self.flat[::2]:
-            raise Refused("the state of an object hides its names among thousands of others")
-        pairs = zip(self.flat[::2], self.flat[1::2], strict=True)
-        read = {key.decode("utf-8", "replace"): value for key, value in pairs if type(key) is bytes}
-        if self.closed:  # until then it may still grow
-            self._read = read
-        return read
+# What models mostly consist of, taken in one step each: an array over the bytes before this (remembered, its dtype, shape and
+# order, and the call), and some plain values in a row, of which each tree of a forest has the same.
+_INTEGER = rb"(?:K.|M..|J.{4})"
+_SHAPE = rb"(" + _INTEGER + rb"(?:\x85|" + _INTEGER + rb"(?:\x86|" + _INTEGER + rb"\x87)))"
+_REST_OF_ARRAY = re.compile(rb"\x94(h.|j.{4})" + _SHAPE + rb"\x94(h.|j.{4})t\x94R\x94", re.DOTALL)
+_LENGTH = struct.Struct("<Q")
+_ROW = re.compile(rb"(?:h.|K.|[N\x88\x89]|G.{8}){8,40}", re.DOTALL)
 
 
 class Scanner:
@@ -124,8 +67,10 @@ class Scanner:
         What is called, made without a call, or named at all.
     called_again : set of Name
         What has made something that is called in turn.
-    nodes : list of Node
-        In the order in which they begin.
+    filled : set of Name
+        What has made something that items are put into; what these are is not looked at.
+    nodes : dict of Name to list of Node
+        By what makes them, in the order in which they begin.
     """
 
     def __init__(self, data: bytes, built: Callable[[Node], object] = lambda node: None) -> None:
@@ -135,11 +80,14 @@ class Scanner:
         self.made: set[Name] = set()
         self.named: set[Name] = set()
         self.called_again: set[Name] = set()
-        self.nodes: list[Node] = []
+        self.filled: set[Name] = set()
+        self.nodes: defaultdict[Name, list[Node]] = defaultdict(list)
         self._stack: list[Any] = []
         self._below: list[list[Any]] = []
         self._memo: list[Any] = []
         self._nested: dict[int, tuple[tuple[Any, ...], int, int]] = {}
+        self._rows: dict[bytes, tuple[bytes, list[Any]]] = {}
+        self._shapes: dict[bytes, tuple[int, ...]] = {}
 
     def scan(self) -> Any:
         """Go through all of it; returns the stand-in of the whole.
@@ -153,7 +101,7 @@ class Scanner:
         """
         try:
             end = self._run()
-        except IndexError:
+        except (IndexError, struct.error):
             raise EOFError("it ends too early, or takes what is not there") from None
         if end != len(self.data):
             raise Refused(f"{len(self.data) - end} bytes follow its end")
@@ -167,7 +115,7 @@ class Scanner:
         data, memo, table = self.data, self._memo, _HANDLERS
         remember = memo.append
         stack, below = self._stack, self._below
-        from_bytes = int.from_bytes
+        length_at = _LENGTH.unpack_from
         position = 0
         while True:
             op = data[position]
@@ -180,35 +128,71 @@ class Scanner:
             elif op == 0x4B:  # BININT1
                 stack.append(data[position + 1])
                 position += 2
-            elif op == 0x74:  # TUPLE
-                items = tuple(stack)
-                if tuple in map(type, items):
-                    self._weigh(items)
-                self._stack = stack = below.pop()
-                stack.append(items)
-                position += 1
             elif op == 0x4E:  # NONE
                 stack.append(None)
                 position += 1
-            elif op == 0x96:  # BYTEARRAY8
-                begin = position + 9
-                position = begin + from_bytes(data[position + 1 : begin], "little")
-                stack.append(slice(begin, position))
             elif op == 0x8C:  # SHORT_BINUNICODE
                 begin = position + 2
                 position = begin + data[position + 1]
                 stack.append(data[begin:position])
             elif op == 0x28:  # MARK
+                position += 1
+                if data[position] == 0x96:
+                    begin = position + 9
+                    end = begin + length_at(data, position + 1)[0]
+                    rest = _REST_OF_ARRAY.match(data, end) if end < len(data) else None
+                    if rest and type(stack[-1]) is Name:
+                        self._array(slice(begin, end), rest)
+                        position = rest.end()
+                        continue
                 below.append(stack)
                 if len(below) > _MOST_MARKS:
                     raise Refused("it begins thousands of containers without ending one")
                 self._stack = stack = []
-                position += 1
+                position = self._row(position)
             elif op == 0x2E:  # STOP
                 return position + 1
             else:
                 position = table[op](self, position + 1)
                 stack = self._stack
+
+    # -- many at once ------------------------------------------------------------------------------------------------
+
+    def _array(self, content: slice, rest: re.Match[bytes]) -> None:
+        kind, sizes, order = rest.groups()
+        shape = self._shapes.get(sizes)
+        if shape is None:
+            shape = self._shapes[sizes] = tuple(self._values(sizes[:-1]))
+        memo = self._memo
+        args = content, memo[_index(kind)], shape, memo[_index(order)]
+        callee = self._stack[-1]
+        node = self._stack[-1] = Node(callee, args)
+        self.called.add(callee)
+        self.nodes[callee].append(node)
+        memo += content, shape, args, node
+
+    def _row(self, position: int) -> int:
+        begin = self.data[position : position + 8]
+        known = self._rows.get(begin)
+        if known is None:
+            found = _ROW.match(self.data, position)
+            row = found[0] if found else b""
+            known = self._rows[begin] = row, self._values(row)
+        row, values = known
+        if not self.data.startswith(row, position):
+            return position
+        self._stack += values
+        return position + len(row)
+
+    def _values(self, row: bytes) -> list[Any]:
+        """What opcodes that are nothing but plain values, or remembered ones, stand for."""
+        values, position = [], 0
+        while position < len(row):
+            op, size = row[position], _SIZES.get(row[position], 0)
+            number = int.from_bytes(row[position + 1 : position + 1 + size], "little", signed=op == 0x4A)
+            values.append(self._memo[number] if op in b"hj" else _PLAIN.get(op, number))
+            position += 1 + size
+        return values
 
     # -- plain values ------------------------------------------------------------------------------------------------
 
@@ -219,7 +203,7 @@ class Scanner:
     def _number(self, position: int) -> int:
         size = _INTEGERS[self.data[position - 1]]
         self._stack.append(int.from_bytes(self.data[position : position + size], "little", signed=size == 4))
-        return position + size
+        return self._row(position + size)
 
     def _float(self, position: int) -> int:
         self._stack.append(OPAQUE)
@@ -263,12 +247,16 @@ class Scanner:
         return items
 
     def _tuple(self, position: int) -> int:
-        count = self.data[position - 1] - 0x84
-        stack = self._stack
-        if len(stack) < count:
-            raise EOFError("it takes what is not there")
-        items = tuple(stack[-count:])
-        stack[-count:] = [items]
+        op = self.data[position - 1]
+        if op == 0x74:
+            items = tuple(self._to_mark())
+        else:
+            count = op - 0x84
+            if len(self._stack) < count:
+                raise EOFError("it takes what is not there")
+            items = tuple(self._stack[-count:])
+            del self._stack[-count:]
+        self._stack.append(items)
         if tuple in map(type, items):
             self._weigh(items)
         return position
@@ -289,7 +277,7 @@ class Scanner:
         target = self._stack[-1]
         if type(target) is not list and type(target) is not Node:
             raise Refused("it appends to what is no list")
-        _content_of(target).extend(items)
+        self._content_of(target).extend(items)
         return position if len(items) < _BATCH else self._pass_over(position)
 
     def _set_items(self, position: int) -> int:
@@ -303,15 +291,22 @@ class Scanner:
             raise Refused("it puts items into what is no dict")
         if type(target) is Items and target.closed:
             raise Refused("it changes the state of an object after it was set")
-        _content_of(target).extend(items)
+        self._content_of(target).extend(items)
         return position if len(items) < _BATCH else self._pass_over(position)
+
+    def _content_of(self, target: Any) -> list[Any]:
+        if type(target) is Node:
+            self.filled.add(target.callee)
+            return []
+        content: list[Any] = target if type(target) is list else target.flat
+        return content
 
     def _pass_over(self, position: int) -> int:
         target = self._stack[-1]
         while batch := _PLAIN_BATCH.match(self.data, position):
             if (self.data[batch.end() - 1] == 0x75) is (type(target) is list):
                 break  # it puts into a list, or appends to a dict: who does so is told
-            _content_of(target).extend((OPAQUE, OPAQUE))
+            self._content_of(target).extend((OPAQUE, OPAQUE))
             self._memo.extend([OPAQUE] * (_BATCH if batch["words"] else 0))
             position = batch.end()
         return position
@@ -386,7 +381,7 @@ class Scanner:
             raise Refused("it calls what is no function or class")
         node = Node(callee, args)
         used.add(callee)
-        self.nodes.append(node)
+        self.nodes[callee].append(node)
         self._stack.append(node)
         return position
 
@@ -421,14 +416,15 @@ class Scanner:
         )
 
 
-def _content_of(target: Any) -> list[Any]:
-    content: list[Any] = target if type(target) is list else target.flat if type(target) is Items else target.items
-    return content
+def _index(get: bytes) -> int:
+    return get[1] if len(get) == 2 else int.from_bytes(get[1:], "little")
 
 
 _NEVER_IN_NAMES = frozenset(set(range(128)) - {*b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.<>"})
 _INTEGERS = {0x4D: 2, 0x4A: 4}
-_COUNTED = {0x8A: 1, 0x8B: 4, 0x58: 4, 0x8D: 8, 0x43: 1, 0x42: 4, 0x8E: 8}
+_SIZES = {0x68: 1, 0x6A: 4, 0x4B: 1, 0x4D: 2, 0x4A: 4, 0x47: 8}
+_PLAIN = {0x4E: None, 0x88: True, 0x89: False, 0x47: OPAQUE}
+_COUNTED = {0x8A: 1, 0x8B: 4, 0x58: 4, 0x8D: 8, 0x43: 1, 0x42: 4, 0x8E: 8, 0x96: 8}
 _INDICES = {0x71: 1, 0x72: 4}
 
 _HANDLERS: list[Callable[[Scanner, int], int]] = [Scanner._unknown] * 256
@@ -438,9 +434,9 @@ for _handler, _opcodes in (
     (Scanner._float, b"G"),
     (Scanner._long, b"\x8a\x8b"),
     (Scanner._text, b"X\x8d"),
-    (Scanner._raw, b"CB\x8e"),
+    (Scanner._raw, b"CB\x8e\x96"),
     (Scanner._empty, b")}]\x8f"),
-    (Scanner._tuple, b"\x85\x86\x87"),
+    (Scanner._tuple, b"t\x85\x86\x87"),
     (Scanner._append, b"ae\x90"),
     (Scanner._set_items, b"su"),
     (Scanner._frozenset, b"\x91"),

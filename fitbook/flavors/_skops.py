@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import io
+import pickle
 import re
 import zipfile
 from importlib.metadata import version
 from typing import Any
 
 from fitbook.errors import ModelError, UntrustedModel
-from fitbook.flavors._trust import trusted_names
+from fitbook.flavors._trust import check_contents, trusted_names
 
 # More than a hundred times its size no model's numbers are compressed.
 _MOST_EXPANDED, _ALWAYS_FINE = 100, 10_000_000
@@ -50,6 +51,7 @@ def load_skops(data: bytes, *, source: str) -> object:
         if len(trusted) < len(needed):
             raise UntrustedModel(source, sorted(set(needed) - set(trusted)))
         loaded: object = library.loads(data, trusted=trusted)
+        check_contents(pickle.dumps(loaded, protocol=5), source=source)
     except ModelError:
         raise
     except Exception as error:

@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any
 
-from fitbook.flavors._scan import Items, Node, Refused
+from fitbook.flavors._nodes import Items, Node, Refused
 
 _MOST_DIMENSIONS = 32
 _ALIGNED = 0x80  # of a dtype's flags: a struct laid out as C would; it has no other effect here
@@ -35,6 +35,7 @@ class Arrays:
     def __init__(self, data: bytes) -> None:
         self._view = memoryview(data)
         self._dtypes: dict[int, tuple[Node, Any]] = {}
+        self._described: dict[tuple[int, int], tuple[Any, int]] = {}
 
     def raw(self, part: slice) -> memoryview:
         """The bytes that a stand-in points to."""
@@ -64,22 +65,41 @@ class Arrays:
 
         need(type(node) is Node, "there is no array where one belongs")
         if node.callee.endswith(" _frombuffer"):
-            need(len(node.args) == 4, "an array is made in an odd way")
-            content, kind, shape, order = node.args
-        else:
-            need(
-                node.callee.endswith(" _reconstruct") and isinstance(node.state, tuple),
-                "there is no array where one belongs",
-            )
-            _, shape, kind, fortran, content = node.state
-            order = b"F" if fortran else b"C"
+            dtype, count = self.over_bytes(node)
+            content, _, shape, order = node.args
+            made = np.frombuffer(self._view, dtype, count, content.start)
+            return made if len(shape) == 1 else made.reshape(shape, order="F" if order == b"F" else "C")
+        need(
+            node.callee.endswith(" _reconstruct") and isinstance(node.state, tuple),
+            "there is no array where one belongs",
+        )
+        _, shape, kind, fortran, content = node.state
         dtype, count = self.dtype(kind), self.size(shape)
         need(
             type(content) is slice and not dtype.hasobject and dtype.itemsize,
             "an array of numbers holds something else",
         )
         need(content.stop - content.start == count * dtype.itemsize, "an array has not the bytes that its shape says")
-        return np.frombuffer(self._view[content], dtype).reshape(shape, order="F" if order == b"F" else "C")
+        return np.frombuffer(self._view[content], dtype).reshape(shape, order="F" if fortran else "C")
+
+    def over_bytes(self, node: Node) -> tuple[Any, int]:
+        """The dtype and the number of elements of an array over bytes of the file.
+
+        Raises
+        ------
+        Refused
+            It has other bytes than these say.
+        """
+        need(len(node.args) == 4 and type(node.args[0]) is slice, "an array is made in an odd way")
+        content, kind, shape, _ = node.args
+        known = self._described.get((id(kind), id(shape)))
+        if known is None:  # the trees of a forest share both
+            dtype, count = self.dtype(kind), self.size(shape)
+            need(not dtype.hasobject and dtype.itemsize, "an array of numbers holds something else")
+            known = self._described[id(kind), id(shape)] = dtype, count
+        dtype, count = known
+        need(content.stop - content.start == count * dtype.itemsize, "an array has not the bytes that its shape says")
+        return known
 
     def shape(self, node: Any) -> tuple[int, ...]:
         """The shape of an array, whatever it holds.
@@ -114,6 +134,17 @@ class Arrays:
         need(type(value) is int, "there is no number where one belongs")
         return int(value)
 
+    def new_dtype(self, node: Node) -> None:
+        """Look at a dtype whose state is being set: arrays that had it before would change with it.
+
+        Raises
+        ------
+        Refused
+            It is none, or was used already.
+        """
+        need(id(node) not in self._dtypes, "a dtype is changed after it was used")
+        self.dtype(node)
+
     def dtype(self, node: Any) -> Any:
         """The dtype, made anew: what a file says of its layout must be what numpy says itself.
 
@@ -124,7 +155,7 @@ class Arrays:
         """
         need(type(node) is Node and node.callee == "numpy dtype", "there is no dtype where one belongs")
         known = self._dtypes.get(id(node))
-        if known is None or node.state is Node:
+        if known is None:
             known = self._dtypes[id(node)] = node, _made(self, node)
         return known[1]
 
@@ -141,8 +172,10 @@ def _made(arrays: Arrays, node: Node, depth: int = 0) -> Any:
     state = node.state
     need(isinstance(state, tuple) and len(state) in (8, 9), "a dtype has another state than dtypes have")
     _, order, sub, names, fields, size, alignment, flags = state[:8]
-    if len(state) == 9:
-        need(plain.kind in "mM" and _is_unit(state[8]), "a dtype brings something of its own")
+    # Without their unit numpy ends the process.
+    timed = plain.kind in "mM"
+    need(state[0] == 3 + timed and len(state) == 8 + timed, "a dtype has another state than dtypes have")
+    need(not timed or _is_unit(state[8]), "a dtype brings something of its own")
     if names is None and fields is None and sub is None:
         made = plain.newbyteorder(">" if order == b">" else "<") if order in (b"<", b">") else plain
         expected = made.__reduce__()[2]
@@ -165,9 +198,10 @@ def _structured(arrays: Arrays, names: Any, fields: Any, size: Any) -> Any:
     described = fields.as_dict()
     fields.closed = True
     need(
-        {text(name) for name in names} == set(described) and "" not in described, "a dtype has other fields than names"
+        all(type(name) is bytes and name for name in names) and set(names) == set(described),
+        "a dtype has other fields than names",
     )
-    parts = [described[text(name)] for name in names]
+    parts = [described[name] for name in names]
     need(
         all(isinstance(part, tuple) and len(part) == 2 and type(part[1]) is int for part in parts),
         "a dtype has odd fields",

@@ -19,7 +19,8 @@ from fitbook._log import FitbookWarning
 from fitbook.errors import InvalidValue, ModelError, UntrustedModel
 from fitbook.flavors._allowed import allowed
 from fitbook.flavors._contents import Contents
-from fitbook.flavors._scan import Refused, Scanner
+from fitbook.flavors._nodes import Refused
+from fitbook.flavors._scan import Scanner
 from fitbook.flavors._unpickler import load_anything, load_permitted
 
 _MOST_OF_THIS_PROCESS = 10_000
@@ -105,6 +106,24 @@ def loads(data: bytes, *, source: str, also: Collection[str] = ()) -> object:
     return _loaded(lambda: load_anything(data), source)
 
 
+def check_contents(data: bytes, *, source: str) -> None:
+    """Look at what another format has built, as a pickle of it: formats know types, and not what crashes these.
+
+    Raises
+    ------
+    UntrustedModel
+        Its contents would crash the interpreter.
+    """
+    try:
+        contents = Contents(data)
+        with _holding_together():
+            scanner = Scanner(data, contents.built)
+            scanner.scan()
+            contents.finish(scanner.nodes, scanner.filled)
+    except Refused as error:
+        _let_pass(data, source, UntrustedModel(source, reason=str(error)))
+
+
 def check_program(data: bytes, name: str, *, source: str) -> None:
     """Let pass a script that is a model: it can do anything, so it is the user's own, or trusted by its file's name.
 
@@ -125,11 +144,11 @@ def trusts_code(modules: Collection[str], program: Callable[[], bytes]) -> bool:
     Parameters
     ----------
     modules : collection of str
-        Top-level modules.
+        Top-level modules, and the file name of the script that is the model.
     program : callable
         Gives the model's pickle or script; called if it matters.
     """
-    named = {name.partition(".")[0] for name in trusted_names()}
+    named = {part for name in trusted_names() for part in (name, name.partition(".")[0])}
     return bool(named & set(modules)) or settings.ALLOW_UNSAFE_PICKLE.get() or _is_own(program())
 
 
@@ -152,7 +171,7 @@ def _looked_at(data: bytes, trusted: set[str]) -> tuple[Collection[str], list[st
     listed = allowed()
     contents = Contents(data)
     scanner = Scanner(data, contents.built)
-    try:
+    with _holding_together():
         scanner.scan()
         unknown = {name for name in scanner.called if name not in listed["call"]}
         unknown |= {name for name in scanner.made if name not in listed["make"]}
@@ -163,10 +182,16 @@ def _looked_at(data: bytes, trusted: set[str]) -> tuple[Collection[str], list[st
         if not unknown and any(name.replace(" ", ".") not in trusted for name in scanner.called_again):
             raise Refused("it calls what it has made itself")
         if not unknown:
-            contents.finish(scanner.nodes)
+            contents.finish(scanner.nodes, scanner.filled)
+    return scanner.named, sorted(name.replace(" ", ".") for name in unknown)
+
+
+@contextlib.contextmanager
+def _holding_together() -> Iterator[None]:
+    try:
+        yield
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError, MemoryError) as error:
         raise Refused(f"what it builds does not hold together ({type(error).__name__}: {error})") from error
-    return scanner.named, sorted(name.replace(" ", ".") for name in unknown)
 
 
 def trusted_names() -> set[str]:

@@ -5,7 +5,7 @@ from fitbook.models._example import read_example
 from fitbook.models._installed import differences
 from fitbook.models._mlmodel import MLMODEL, Model
 from fitbook.models._schema import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
-from fitbook.models._script import set_model
+from fitbook.models._script import ModelConfig, set_model
 from fitbook.models._signature import ModelSignature, describe_signature, infer_signature
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "ColSpec",
     "DataType",
     "Model",
+    "ModelConfig",
     "ModelSignature",
     "ParamSchema",
     "ParamSpec",

@@ -7,7 +7,7 @@ from typing import Any
 
 from fitbook.errors import SchemaMismatch
 from fitbook.models._enforce_arrays import enforce_arrays, listed, lossless
-from fitbook.models._infer import Undescribable, is_frame, is_polars, is_series, is_sparse, schema_of
+from fitbook.models._infer import Undescribable, is_frame, is_polars, is_series, is_sparse, says_little, schema_of
 from fitbook.models._schema import (
     NUMPY_NAME,
     ColSpec,
@@ -257,9 +257,9 @@ def _cast_column(column: Any, spec: Any) -> Any:
     dtype = column.dtype
     if isinstance(wanted, DataType) and _fits(dtype, wanted):
         return column
-    if not isinstance(wanted, DataType) or type(dtype).__name__ in ("CategoricalDtype", "ObjectDType"):
+    if not isinstance(wanted, DataType) or says_little(dtype):
         return _cast_by_values(column, spec)
-    if wanted is DataType.datetime and type(dtype).__name__ == "StringDtype":
+    if wanted is DataType.datetime and _fits(dtype, DataType.string):
         return _to_datetime(column, spec)
     if wanted in NUMPY_NAME and getattr(dtype, "kind", "?") in "biuf":
         target = np.dtype(NUMPY_NAME[wanted])

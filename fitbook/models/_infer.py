@@ -203,8 +203,17 @@ def _column_type(column: Any) -> ColumnType:
     categories = getattr(column.dtype, "categories", None)
     if categories is not None:
         return _dtype_type(categories.dtype) or _common_type(_sample(categories.to_numpy()))
-    sample = _sample(column.to_numpy())
+    sample = _sample(column.array)
     return _common_type(sample) if sample else DataType.string
+
+
+def says_little(dtype: Any) -> bool:
+    """Whether only the values of a pandas column tell what it holds: of Python objects, categories, Arrow's nested types."""
+    return getattr(dtype, "kind", "?") == "O" and type(dtype).__name__ in (
+        "ObjectDType",
+        "CategoricalDtype",
+        "ArrowDtype",
+    )
 
 
 def _dtype_type(dtype: Any) -> DataType | None:
@@ -212,10 +221,9 @@ def _dtype_type(dtype: Any) -> DataType | None:
     kind = getattr(dtype, "kind", "?")
     if kind == "O":
         # pandas' string dtypes call themselves objects, too; so do categories and periods, and plain Python objects.
-        name = type(dtype).__name__
-        if name == "StringDtype":
+        if type(dtype).__name__ == "StringDtype":
             return DataType.string
-        return None if name in ("ObjectDType", "CategoricalDtype") else DataType.any
+        return None if says_little(dtype) else DataType.any
     dtype = getattr(dtype, "subtype", dtype)  # of a pandas SparseDtype
     if kind in "iu":
         bits = 8 * dtype.itemsize + (kind == "u")  # an unsigned number needs one bit more to be held by a signed type

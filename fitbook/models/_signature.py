@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from fitbook._log import FitbookWarning
 from fitbook.errors import ModelError
 from fitbook.models._enforce import enforce_list, enforce_params, enforce_schema
+from fitbook.models._enforce_arrays import listed
 from fitbook.models._example import split_example
 from fitbook.models._hints import as_list, is_list_hint, schema_of_hint
 from fitbook.models._infer import Undescribable, params_of, schema_of
-from fitbook.models._schema import ParamSchema, Schema
+from fitbook.models._schema import DataType, ParamSchema, Schema
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,9 @@ def describe_signature(
             continue
         try:
             found[part] = params_of(value) if part == "params" else schema_of(value)
+            unknown = [name for name, kind in _kinds(found[part]) if kind is DataType.any]
+            if unknown:
+                reasons.append(f"{part}: {listed(unknown)} will not be checked, for the format has no type for it")
         except Undescribable as why:
             reasons.append(f"{part}: {why}")
         except Exception as error:  # a user's own container may raise anything when it is looked at
@@ -129,6 +133,10 @@ def describe_signature(
     if not found or (model_input is not None and "inputs" not in found):
         return None, "; ".join(reasons) or "neither an input nor an output was given"
     return ModelSignature(**found), "; ".join(reasons)
+
+
+def _kinds(schema: Schema | ParamSchema) -> Iterable[tuple[Any, Any]]:
+    return zip(schema.input_names(), schema.input_types(), strict=True) if isinstance(schema, Schema) else ()
 
 
 def signature_of_example(example: Any, predict: Callable[[Any], Any] | None) -> ModelSignature | None:

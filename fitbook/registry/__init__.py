@@ -3,7 +3,7 @@
 from fitbook.registry._base import Registry
 from fitbook.registry._rules import alias as checked_alias
 from fitbook.registry._rules import new_model_name as checked_name
-from fitbook.registry._sql import SqlRegistry
+from fitbook.registry._sql import PARENT_TAG, SqlRegistry
 from fitbook.registry._uri import (
     AliasUri,
     LatestUri,
@@ -19,6 +19,7 @@ from fitbook.registry._uri import (
 )
 
 __all__ = [
+    "PARENT_TAG",
     "AliasUri",
     "LatestUri",
     "ModelIdUri",

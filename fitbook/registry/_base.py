@@ -282,7 +282,11 @@ class Registry(ABC):
 
     @abstractmethod
     def merge_registered_model(
-        self, model: RegisteredModel, versions: Sequence[ModelVersion] = (), deleted: Sequence[int] = ()
+        self,
+        model: RegisteredModel,
+        versions: Sequence[ModelVersion] = (),
+        deleted: Sequence[int] = (),
+        history: Sequence[ModelMove] = (),
     ) -> list[int]:
         """Add a model that another registry keeps: versions with their own numbers, times, stages and tags.
 
@@ -297,6 +301,9 @@ class Registry(ABC):
             Its versions.
         deleted : sequence of int
             Numbers that are not to be given out, because their versions were deleted there.
+        history : sequence of ModelMove
+            What has become of its aliases and stages, the newest first. It comes along if the model is new here: nothing is
+            put in between what happened here.
 
         Returns
         -------

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from fitbook.entities import ModelVersion, RegisteredModel
+from fitbook.entities import ModelMove, ModelVersion, RegisteredModel
 from fitbook.registry import _moves, _rows
 from fitbook.store import _tables as t
 
@@ -21,14 +21,18 @@ def merge(
     versions: Sequence[ModelVersion],
     deleted: Sequence[int],
     texts: dict[str, Any],
+    history: Sequence[ModelMove],
 ) -> list[int]:
     """Write what is not there yet; the row of the model, if there is one, is locked already.
 
     ``texts`` are what was checked before: the ``tags`` of the model and ``version_tags`` by number, as rows.
     """
-    number = _model_row(connection, model)
+    number, is_new = _model_row(connection, model)
     row_of_model = connection.execute(sa.select(t.registered_models).where(t.registered_models.c.id == number)).one()
     why = _moves.Why(reason="taken over from another registry")
+    if is_new:
+        _moves.take(connection, row_of_model, history)
+    told = {(move.alias, move.alias or move.version): move.new for move in (history[::-1] if is_new else ())}
     _add_missing(connection, t.registered_model_tags, "model", number, "key", texts["tags"])
     v = t.model_versions.c
     known = {row.version: row.id for row in connection.execute(sa.select(v.version, v.id).where(v.model == number))}
@@ -36,8 +40,9 @@ def merge(
     for version in sorted(added, key=lambda version: version.version):
         inserted = connection.execute(t.model_versions.insert(), {"model": number, **_version_row(version)})
         known[version.version] = row = inserted.inserted_primary_key[0]  # type: ignore[index]
-        if version.current_stage != _moves.NO_STAGE:
-            _moves.note(connection, row_of_model, why, None, version.current_stage, version=version.version)
+        old, new = told.get((None, version.version)), version.current_stage
+        if new not in (old, _moves.NO_STAGE):
+            _moves.note(connection, row_of_model, why, old, new, version=version.version)
         if texts["version_tags"][version.version]:
             rows = [{"version": row, **tag} for tag in texts["version_tags"][version.version]]
             connection.execute(t.model_version_tags.insert(), rows)
@@ -48,21 +53,25 @@ def merge(
     aliases = [{"alias": a, "version": known[to]} for a, to in model.aliases.items() if to in known]
     for added_alias in _add_missing(connection, t.model_aliases, "model", number, "alias", aliases):
         alias = added_alias["alias"]
-        _moves.note(connection, row_of_model, why, None, model.aliases[alias], alias=alias)
+        old, new = told.get((alias, alias)), str(model.aliases[alias])
+        if new != old:
+            _moves.note(connection, row_of_model, why, old, new, alias=alias)
     return sorted(version.version for version in added)
 
 
-def _model_row(connection: Connection, model: RegisteredModel) -> int:
+def _model_row(connection: Connection, model: RegisteredModel) -> tuple[int, bool]:
+    """The number of the model's row, and whether it is new."""
     found = connection.scalar(sa.select(t.registered_models.c.id).where(t.registered_models.c.name == model.name))
     if found is not None:
-        return int(found)
+        return int(found), False
     row = {
         "name": model.name,
         "description": model.description,
         "creation_timestamp": model.creation_timestamp,
         "last_updated_timestamp": model.last_updated_timestamp,
     }
-    return int(connection.execute(t.registered_models.insert(), row).inserted_primary_key[0])  # type: ignore[index]
+    inserted = connection.execute(t.registered_models.insert(), row)
+    return int(inserted.inserted_primary_key[0]), True  # type: ignore[index]
 
 
 def _version_row(version: ModelVersion) -> dict[str, Any]:

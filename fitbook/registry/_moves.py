@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Row
 from fitbook import _validate
 from fitbook.entities import ModelMove
 from fitbook.errors import InvalidValue, NotFound, WrongState
-from fitbook.registry import _rows
+from fitbook.registry import _rows, _rules
 from fitbook.store import _tables as t
 
 _MOVES, _ALIASES, _VERSIONS = t.model_moves.c, t.model_aliases.c, t.model_versions.c
@@ -95,8 +95,6 @@ def note(
 ) -> int:
     """Add an entry, and give its number."""
     row = {
-        "model": model.id,
-        "name": model.name,
         "alias": alias,
         "version": version,
         "old_value": None if old is None else str(old),
@@ -108,7 +106,45 @@ def note(
         "undoes": why.undoes,
         "part_of": why.part_of,
     }
+    return _insert(connection, model, row)
+
+
+def _insert(connection: Connection, model: Row[Any], row: dict[str, Any]) -> int:
+    row = {"model": model.id, "name": model.name, **row}
     return int(connection.execute(t.model_moves.insert(), row).inserted_primary_key[0])  # type: ignore[index]
+
+
+def checked(move: ModelMove) -> ModelMove:
+    """An entry from elsewhere by the rules for those that are made here."""
+    if move.alias is not None:
+        _rules.alias(move.alias)
+    for value in (move.old, move.new):
+        _validate.text("end of a move", value or "", 20)
+    Why.checked(move.user_id, move.reason)
+    return replace(
+        move,
+        version=None if move.version is None else _rules.version(move.version),
+        timestamp=_validate.timestamp(move.timestamp),
+    )
+
+
+def take(connection: Connection, model: Row[Any], history: Sequence[ModelMove]) -> None:
+    """Write entries from elsewhere, given the newest first, with numbers of their own here."""
+    numbers: dict[int | None, int] = {}
+    for move in reversed(history):
+        row = {
+            "alias": move.alias,
+            "version": move.version,
+            "old_value": move.old,
+            "new_value": move.new,
+            "timestamp": move.timestamp,
+            "user_id": move.user_id,
+            "reason": move.reason,
+            "figures": json.dumps(dict(move.figures)) if move.figures else None,
+            "undoes": numbers.get(move.undoes),
+            "part_of": numbers.get(move.part_of),
+        }
+        numbers[move.number] = _insert(connection, model, row)
 
 
 def entries(connection: Connection, *conditions: sa.ColumnElement[bool], most: int | None = None) -> list[ModelMove]:

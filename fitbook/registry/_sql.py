@@ -32,6 +32,7 @@ from fitbook.store._pages import find_page
 _MODELS, _VERSIONS, _ALIASES = t.registered_models.c, t.model_versions.c, t.model_aliases.c
 _MOVES = t.model_moves.c
 PROMOTION_TAG = "fitbook.promotion"
+PARENT_TAG = "fitbook.parent_version"
 _SUGGESTED = 1000  # how many names are looked through for what was perhaps meant
 
 
@@ -140,7 +141,11 @@ class SqlRegistry(Registry):
             connection.execute(table.delete().where(table.c.model == number, table.c.key == key))
 
     def merge_registered_model(
-        self, model: RegisteredModel, versions: Sequence[ModelVersion] = (), deleted: Sequence[int] = ()
+        self,
+        model: RegisteredModel,
+        versions: Sequence[ModelVersion] = (),
+        deleted: Sequence[int] = (),
+        history: Sequence[ModelMove] = (),
     ) -> list[int]:
         model = replace(model, name=_rules.model_name(model.name), description=_text("description", model.description))
         for alias in model.aliases:
@@ -151,11 +156,12 @@ class SqlRegistry(Registry):
             "version_tags": {version.version: _tag_rows(version.tags) for version in versions},
         }
         numbers = [_rules.version(number) for number in deleted]
+        history = [_moves.checked(move) for move in history]
         try:
             with self.database.write() as connection:
                 lock = sa.select(_MODELS.id).where(_MODELS.name == model.name).with_for_update()
                 connection.execute(lock).all()
-                return merge(connection, model, versions, numbers, texts)
+                return merge(connection, model, versions, numbers, texts, history)
         except IntegrityError:
             # Another process has made the model in the meantime.
             raise AlreadyExists("registered model", model.name, "Somebody else has just made it; try again.") from None
@@ -313,6 +319,9 @@ class SqlRegistry(Registry):
                 return False
             if wins:
                 _moves.move_alias(connection, model, alias, row, why)
+                # An older one that wins its alias back has no younger parent.
+                if holder is not None and holder < version:
+                    _add_parent(connection, row.id, f"{name}/{holder}")
             else:
                 _moves.note(connection, model, why, holder, holder, alias=alias)
             connection.execute(self.database.upsert(t.model_version_tags), {"version": row.id, **tag})
@@ -411,6 +420,13 @@ def _read_version(connection: Connection, number: int) -> ModelVersion:
     return _rows.versions(connection, connection.execute(_rows.select_versions().where(_VERSIONS.id == number)).all())[
         0
     ]
+
+
+def _add_parent(connection: Connection, version: int, parent: str) -> None:
+    """Note the version that this one came after, unless one is noted: that which it was copied from, or said by the user."""
+    tags = t.model_version_tags
+    if connection.scalar(sa.select(tags.c.key).where(tags.c.version == version, tags.c.key == PARENT_TAG)) is None:
+        connection.execute(tags.insert(), {"version": version, **_tag_row(PARENT_TAG, parent)})
 
 
 def _refuse_twin_alias(connection: Connection, model: Row[Any], alias: str) -> None:

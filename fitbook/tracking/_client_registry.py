@@ -7,7 +7,7 @@ from typing import Any
 
 from fitbook.entities import ModelMove, ModelVersion, PagedList, RegisteredModel
 from fitbook.errors import InvalidValue, NotFound
-from fitbook.registry import ModelIdUri, PathUri, RegisteredUri, RemoteUri, RunUri, StageUri, parse
+from fitbook.registry import PARENT_TAG, ModelIdUri, PathUri, RegisteredUri, RemoteUri, RunUri, StageUri, parse
 from fitbook.tracking import _context
 from fitbook.tracking._client_core import ClientCore, texts
 from fitbook.tracking._lineage import ModelLineage, lineage
@@ -150,11 +150,12 @@ class RegistryVerbs(ClientCore):
             self._registry.get_registered_model(dst_name)
         except NotFound:
             self._registry.create_registered_model(dst_name)
+        parent = f"{source.name}/{source.version}"
         return self._registry.create_model_version(
             dst_name,
-            f"models:/{source.name}/{source.version}",
+            f"models:/{parent}",
             source.run_id,
-            dict(source.tags),
+            {**source.tags, PARENT_TAG: parent},
             source.description,
             source.model_id,
         )

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from fitbook.entities import DatasetInput, Entity, ModelVersion
 from fitbook.errors import NotFound
+from fitbook.registry import PARENT_TAG
 from fitbook.tracking._backend import Backend
-
-PARENT_TAG = "fitbook.parent_version"
 
 _COPY = re.compile(r"models:/([^/]+/\d+)")
 
@@ -18,8 +17,9 @@ _COPY = re.compile(r"models:/([^/]+/\d+)")
 class ModelLineage(Entity):
     """The run that made a version and the data that it was fitted to, by their digests, and the version before it.
 
-    ``parent`` is ``<name>/<version>``: of a copy the original, else what was said when it was registered. ``sha256`` is that
-    of the file that would be unpickled. What is not known, or deleted, is None or empty.
+    ``parent`` is ``<name>/<version>``: of a copy the original; else what was said when it was registered, or the older version
+    that had the alias when this one was promoted. ``sha256`` is that of the file that would be unpickled. What is not known,
+    or deleted, is None or empty.
     """
 
     name: str

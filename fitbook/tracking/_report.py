@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -13,6 +14,7 @@ from fitbook.tracking._subject import Curve, Matrix, Subject, iteration_curves, 
 
 _COLOURS = ("#1f6fb4", "#d9600a", "#2b8a3e", "#c2255c", "#7048e8", "#8c6d1f", "#0b8a8f", "#5c5f66")
 _MAX_CLASSES = 30
+_NO_SCORE = re.compile(r"^fitbook\.|(^|_)(std|n_iter)(_|$)")  # of which neither more nor less is better
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 360, 220, 48, 26
 
 _NOTHING = '<p class="quiet">none</p>'
@@ -26,8 +28,8 @@ body { font: 14px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 1200p
 h1 { font-size: 1.4em } h2 { font-size: 1.1em; margin-top: 2em; border-bottom: 1px solid #ddd }
 table { border-collapse: collapse; margin: .5em 0 }
 td, th { padding: .2em .7em; border-bottom: 1px solid #eee; text-align: left; vertical-align: top }
-td, th { unicode-bidi: isolate; overflow-wrap: anywhere }
-td.number { text-align: right; font-variant-numeric: tabular-nums } td.best { font-weight: 600 }
+td, th { unicode-bidi: isolate; overflow-wrap: break-word; max-width: 26em } .short { white-space: nowrap }
+.number { text-align: right; font-variant-numeric: tabular-nums } .best { font-weight: 600 } .wide { overflow-x: auto }
 .beside { display: flex; flex-wrap: wrap; gap: 1.5em } figure { margin: 0 } figcaption { font-weight: 600 }
 table.matrix td { text-align: right; border: 1px solid #fff } svg { display: block } .quiet { color: #777 }
 </style></head><body>
@@ -70,7 +72,10 @@ def report(
         _section(
             "Params that differ", _table("param", names, [(key, _texts(values)) for key, values in params.items()])
         ),
-        _section("Metrics", _table("metric", names, [(key, _numbers(key, values)) for key, values in metrics.items()])),
+        _section(
+            "Metrics",
+            _table("metric", names, [(key, _numbers(key, values)) for key, values in metrics.items()], "number"),
+        ),
         _section("Significance over folds", _significance(significance)),
         _section("Curves", _beside(_chart(name, found, names) for name, found in sorted(curves.items()))),
         *(
@@ -97,18 +102,20 @@ def _runs(subjects: Sequence[Subject]) -> str:
         info = subject.run.info
         mark = f'<span style="color:{_colour(number)}">&#9632;</span>'
         seconds = "" if info.end_time is None else f"{(info.end_time - info.start_time) / 1000:.1f} s"
-        cells = (subject.label, info.run_name or "", info.run_id, info.status, seconds, info.user_id or "")
-        rows.append(f"<tr><td>{mark}</td>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>")
+        names = "".join(f"<td>{escape(cell)}</td>" for cell in (subject.label, info.run_name or ""))
+        cells = (info.run_id, info.status, seconds, info.user_id or "")
+        short = "".join(f'<td class="short">{escape(cell)}</td>' for cell in cells)
+        rows.append(f"<tr><td>{mark}</td>{names}{short}</tr>")
     head = "<tr><th></th><th></th><th>name</th><th>run</th><th>status</th><th>took</th><th>user</th></tr>"
-    return f"<table>{head}{''.join(rows)}</table>"
+    return f'<div class="wide"><table>{head}{"".join(rows)}</table></div>'
 
 
-def _table(head: str, names: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
+def _table(head: str, names: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], column: str = "") -> str:
     if not rows:
         return ""
-    top = "".join(f"<th>{escape(name)}</th>" for name in (head, *names))
+    top = f"<th>{escape(head)}</th>" + "".join(f'<th class="{column}">{escape(name)}</th>' for name in names)
     lines = "\n".join(f"<tr><td>{escape(key)}</td>{''.join(cells)}</tr>" for key, cells in rows)
-    return f"<table><tr>{top}</tr>\n{lines}</table>"
+    return f'<div class="wide"><table><tr>{top}</tr>\n{lines}</table></div>'
 
 
 def _texts(values: Sequence[str | None]) -> list[str]:
@@ -117,7 +124,8 @@ def _texts(values: Sequence[str | None]) -> list[str]:
 
 def _numbers(key: str, values: Sequence[float | None]) -> list[str]:
     known = [value for value in values if value is not None and not math.isnan(value)]
-    best = None if len(set(known)) < 2 else min(known) if smaller_is_better(key) else max(known)
+    ranked = len(set(known)) > 1 and not _NO_SCORE.search(key)
+    best = None if not ranked else min(known) if smaller_is_better(key) else max(known)
     return [
         f'<td class="number{" best" if best is not None and value == best else ""}">'
         f"{'&ndash;' if value is None else f'{value:.6g}'}</td>"
@@ -129,9 +137,10 @@ def _significance(tests: Sequence[Mapping[str, Any]]) -> str:
     if not tests:
         return '<p class="quiet">None was scored in the same way on the same folds of the same data as the first.</p>'
     rows = [
-        (f"{test['new']} − {test['old']}", [f"<td>{escape(str(test['metric']))}</td>", *_plain(test)]) for test in tests
+        (f"{test['new']} − {test['old']}", [f'<td class="number">{escape(str(test["metric"]))}</td>', *_plain(test)])
+        for test in tests
     ]
-    table = _table("difference of", ["metric", "folds", "mean", "t", "p, two-sided"], rows)
+    table = _table("difference of", ["metric", "folds", "mean", "t", "p, two-sided"], rows, "number")
     return f'{table}<p class="quiet">Corrected resampled t-test (Nadeau and Bengio 2003).</p>'
 
 

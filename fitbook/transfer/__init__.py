@@ -7,6 +7,7 @@ from pathlib import Path
 from fitbook.errors import InvalidValue, StoreUnavailable
 from fitbook.registry import Registry
 from fitbook.store import Store
+from fitbook.transfer._exported import ExportSource
 from fitbook.transfer._exporting import export
 from fitbook.transfer._importing import SOURCE_TAG, Importer
 from fitbook.transfer._mlflow_db import DatabaseSource
@@ -16,7 +17,17 @@ from fitbook.transfer._places import local_path
 from fitbook.transfer._records import Problem, Source
 from fitbook.transfer._summary import Summary
 
-__all__ = ["SOURCE_TAG", "Problem", "Summary", "export", "import_mlflow", "open_source", "take"]
+__all__ = [
+    "SOURCE_TAG",
+    "Problem",
+    "Source",
+    "Summary",
+    "export",
+    "import_mlflow",
+    "open_export",
+    "open_source",
+    "take",
+]
 
 DATABASE_FILE = "mlflow.db"
 FOLDER = "mlruns"
@@ -112,6 +123,17 @@ def open_source(source: str | Path) -> Source:
     raise InvalidValue(
         f"{path} is not MLflow's: no folder in it has a {META}. Give the folder mlruns, the file mlflow.db, or an address."
     )
+
+
+def open_export(folder: str | Path) -> Source:
+    """Open a folder that `export` has written.
+
+    Raises
+    ------
+    InvalidValue
+        It is none, or a newer version has written it.
+    """
+    return ExportSource(Path(folder).expanduser().absolute())
 
 
 def _is_file_store(folder: Path) -> bool:

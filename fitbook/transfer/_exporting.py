@@ -17,7 +17,7 @@ from typing import Any
 
 from fitbook._version import __version__
 from fitbook.artifacts import LocalArtifacts, open_artifacts
-from fitbook.entities import Experiment, ModelVersion, Run, ViewType
+from fitbook.entities import Experiment, ModelMove, ModelVersion, Run, ViewType
 from fitbook.errors import FitbookError, InvalidValue, NotFound, StoreUnavailable
 from fitbook.registry import Registry
 from fitbook.store import Store
@@ -149,12 +149,18 @@ def _models(registry: Registry, summary: Summary) -> Iterator[dict[str, Any]]:
             summary.taken["model versions"] += len(versions)
             content = {**_fields(model), "tags": dict(model.tags), "aliases": dict(model.aliases)}
             del content["latest_versions"]
-            yield {**content, "versions": [_version(version) for version in versions]}
+            history = [_move(move) for move in registry.get_model_history(model.name, 200_000)]
+            yield {**content, "versions": [_version(version) for version in versions], "history": history}
         token = page.token
 
 
 def _version(version: ModelVersion) -> dict[str, Any]:
     return {**_fields(version), "tags": dict(version.tags), "aliases": list(version.aliases)}
+
+
+def _move(move: ModelMove) -> dict[str, Any]:
+    figures = {key: _number(value) if isinstance(value, float) else value for key, value in move.figures.items()}
+    return {**_fields(move), "figures": figures}
 
 
 def _write_table(place: Path) -> None:

@@ -86,7 +86,7 @@ def take_registered(record: RegisteredModelRecord, store: Store, registry: Regis
             summary.skip("model version", f"{name}/{version.version}", error)
     model = replace(record.model, tags=clean_tags(name, record.model.tags, problems))
     try:
-        added = registry.merge_registered_model(model, versions, record.deleted)
+        added = registry.merge_registered_model(model, versions, record.deleted, record.history)
     except StoreUnavailable:
         raise
     except FitbookError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from fitbook.entities import Experiment, FileInfo, ModelVersion, RegisteredModel, RunDraft
+from fitbook.entities import Experiment, FileInfo, ModelMove, ModelVersion, RegisteredModel, RunDraft
 
 
 class Files(Protocol):
@@ -62,13 +62,15 @@ class RunRecord:
 class RegisteredModelRecord:
     """A registered model with all its versions; ``deleted`` are the numbers of those that are gone.
 
-    ``storage`` tells for a version's number where its files are, if that is not what its ``source`` says.
+    ``storage`` tells for a version's number where its files are, if that is not what its ``source`` says. ``history`` are the
+    moves of its aliases and stages, the newest first.
     """
 
     model: RegisteredModel
     versions: tuple[ModelVersion, ...]
     deleted: tuple[int, ...] = ()
     storage: dict[int, str] = field(default_factory=dict)
+    history: tuple[ModelMove, ...] = ()
 
 
 class Source(Protocol):

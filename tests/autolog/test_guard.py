@@ -105,6 +105,22 @@ def test_each_text_is_said_once_until_autologging_starts_over() -> None:
     assert [str(w.message) for w in raised] == ["fitbook: a", "fitbook: b", "fitbook: a"]
 
 
+def test_a_thread_of_its_own_warns_at_fitbook_and_one_of_the_user_s_at_the_user_s_line() -> None:
+    def users() -> None:
+        say("in the user's thread")
+
+    def told_by(target: object, *arguments: object) -> str:
+        thread = threading.Thread(target=target, args=arguments)  # type: ignore[arg-type]
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            thread.start()
+            thread.join()
+        return warned[0].filename
+
+    assert told_by(say, "in a thread of fitbook's") == _guard.__file__
+    assert told_by(users) == __file__
+
+
 def test_silent_says_nothing() -> None:
     start_over(silent=True)
     say("a")  # a warning would be an error here

@@ -82,6 +82,9 @@ def test_models_history_and_undo(fitbook: Call, backend: Backend) -> None:
         ["@champion", "-", "3"],
         ["2", "None", "Production"],
     ]
+    assert "comes from" not in "".join(lines)
+    backend.registry.set_model_version_tag("churn", 3, "fitbook.parent_version", "churn/2")
+    assert fitbook("models", "history", "churn").output.splitlines()[5:] == ["Version 3 comes from churn/2."]
     found = json.loads(fitbook("models", "history", "churn", "--json", "--max", "1").output)
     assert found[0]["figures"] == {"by": "folds", "p": 0.4}
     assert "The alias 'best' is removed (it was 3)." in fitbook("models", "undo", "churn").output

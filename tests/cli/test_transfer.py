@@ -108,6 +108,11 @@ def test_an_export_is_a_folder_of_plain_files(fitbook: Call, backend: Backend, d
     assert lines[0].split() == ["written", "refreshed", "unchanged"]
     assert lines[2].split() == ["runs", "2", "0", "0"]
     assert len(list(out.glob("*/*/run.json"))) == 2
+    restored = ["import", "export", str(out), "--to", str(tmp_path / "restored")]
+    assert fitbook(*restored).stdout.splitlines()[2].split() == ["runs", "2", "0", "0"]
+    assert open_backend(str(tmp_path / "restored")).store.get_run(draft(1).run_id).data.params == {"p": "1"}
+    assert json.loads(fitbook(*restored, "--json").stdout)["counts"]["runs"]["already_there"] == 2
+    assert "no export" in fitbook("import", "export", str(tmp_path), expect=2).output
     part = json.loads(fitbook("export", "--to", str(tmp_path / "part"), "--run", "01", "--json").stdout)
     assert part["counts"]["runs"]["taken"] == 1
     fitbook("export", "--to", str(tmp_path / "none"), "--experiment", "none", expect=3)

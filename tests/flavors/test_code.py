@@ -13,6 +13,7 @@ from sklearn.preprocessing import FunctionTransformer
 from fitbook._log import FitbookWarning
 from fitbook.errors import AlreadyExists, InvalidValue, ModelError, NotFound
 from fitbook.flavors import flavor_named, load_pyfunc, with_code, write
+from fitbook.models import ModelConfig
 
 SKLEARN, PYTHON = flavor_named("sklearn"), flavor_named("python_function")
 X = np.array([[0.0], [1.0], [2.0]])
@@ -164,6 +165,30 @@ def test_a_script_is_a_model(library, tmp_path):
 def test_a_script_may_name_a_function(tmp_path):
     (tmp_path / "m.py").write_text("from fitbook.models import set_model\nset_model(lambda rows: len(rows))\n")
     assert load_pyfunc(write(PYTHON.snapshot(tmp_path / "m.py"), tmp_path / "model")).predict([1, 2]) == 2
+
+
+def test_a_script_finds_its_settings(tmp_path):
+    script, hand, logged = tmp_path / "m.py", tmp_path / "hand.yaml", tmp_path / "logged.yaml"
+    hand.write_text("factor: 2")
+    logged.write_text("factor: 3")
+    script.write_text(
+        "from mlflow.models import ModelConfig, set_model\n"
+        f"config = ModelConfig(development_config={str(hand)!r})\n"
+        "set_model(lambda rows: [config.get('factor') * row for row in rows])\n"
+    )
+    for given in ({"factor": 3}, logged):
+        folder = write(PYTHON.snapshot(script, model_config=given), tmp_path / f"model {type(given).__name__}")
+        assert load_pyfunc(folder).predict([1]) == [3]
+        assert load_pyfunc(folder, model_config={"factor": 5}).predict([1]) == [5]
+    with pytest.raises(ModelError, match="give model_config="):  # what holds by hand would be missing elsewhere
+        PYTHON.snapshot(script)
+    by_hand = ModelConfig(development_config=hand)
+    assert by_hand.to_dict() == {"factor": 2}
+    with pytest.raises(NotFound, match="factor"):
+        by_hand.get("facto")
+    for wrong in (tmp_path / "gone.yaml", [1], None):
+        with pytest.raises(InvalidValue, match="settings"):
+            ModelConfig(development_config=wrong)
 
 
 @pytest.mark.parametrize(

@@ -19,12 +19,14 @@ from sklearn.neighbors import KDTree
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
+from fitbook.errors import UntrustedModel
 from fitbook.flavors._trust import loads
 from fitbook.testing.host_suite import METHODS, Case, cases
 
 X = np.random.RandomState(0).uniform(size=(60, 4))
 Y = np.tile([0, 1], 30)
-TABLE = pd.DataFrame(X, columns=list("abcd")).assign(e=list("xyz") * 20)
+with pd.option_context("mode.string_storage", "python"):  # what Arrow keeps is not loaded: see below
+    TABLE = pd.DataFrame(X, columns=list("abcd")).assign(e=list("xyz") * 20)
 
 
 def same(one: Any, other: Any) -> None:
@@ -84,6 +86,12 @@ def test_tables_and_their_columns_are_loaded() -> None:
     model = make_pipeline(columns, LogisticRegression()).fit(TABLE, Y)
     same(model.predict(TABLE), loads(pickle.dumps(model), source="here").predict(TABLE))  # type: ignore[attr-defined]
     pd.testing.assert_frame_equal(loads(pickle.dumps(TABLE), source="here"), TABLE)  # type: ignore[arg-type]
+
+
+def test_columns_that_arrow_keeps_are_refused_by_name() -> None:
+    column = pd.Series(["x", "y"], dtype="string[pyarrow]")
+    with pytest.raises(UntrustedModel, match=r"ArrowStringArray.*pyarrow\.lib\._restore_array"):
+        loads(pickle.dumps(column), source="here")
 
 
 @pytest.mark.parametrize(

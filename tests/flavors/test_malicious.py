@@ -1,18 +1,20 @@
-"""Models that mean harm: none is loaded, and none has an effect."""
+"""Pickles that mean harm: none is loaded, and none has an effect.
+
+Each test's id begins with the number of its kind. Kinds 40 to 44 and 47 to 49, which are of files and folders, are in
+test_malicious_folders.py; kind 50, a million mutations, is in test_mutations.py.
+"""
 
 from __future__ import annotations
 
 import bz2
-import contextlib
 import gzip
 import io
+import lzma
 import os
 import pickle
-import random
+import re
 import struct
 import sys
-import time
-import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,9 +35,8 @@ from sklearn.neighbors import KDTree, KNeighborsClassifier
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from fitbook.errors import FitbookError, ModelError, UntrustedModel
-from fitbook.flavors import flavor_named, load_pyfunc, write
-from fitbook.flavors._trust import loads
+from fitbook.errors import ModelError, UntrustedModel
+from fitbook.flavors._trust import loads, trusting
 
 X = np.random.RandomState(0).uniform(size=(60, 4))
 Y = (X[:, 0] + X[:, 3] > 1).astype(int)
@@ -58,48 +59,39 @@ def call(name: str, *args: str) -> bytes:
 
 
 # What each of these would do is to leave the canary behind, or what can't be undone.
-GADGETS = (
-    *("os.system", "posix.system", "nt.system", "subprocess.Popen", "_posixsubprocess.fork_exec", "builtins.eval"),
-    *(
-        "builtins.exec",
-        "builtins.compile",
-        "builtins.__import__",
-        "builtins.getattr",
-        "builtins.open",
-        "builtins.input",
-    ),
-    *("builtins.breakpoint", "builtins.map", "builtins.type", "importlib.import_module", "pkgutil.resolve_name"),
-    *(
-        "runpy.run_path",
-        "runpy._run_code",
-        "pydoc.locate",
-        "pydoc.pipepager",
-        "pty.spawn",
-        "cProfile.run",
-        "timeit.timeit",
-    ),
-    *("trace.Trace", "pdb.run", "bdb.Bdb", "code.interact", "asyncio.create_subprocess_shell", "asyncio.run"),
-    *("multiprocessing.util.spawnv_passfds", "operator.methodcaller", "operator.attrgetter", "operator.itemgetter"),
-    *("functools.reduce", "types.FunctionType", "types.CodeType", "marshal.loads", "ctypes.CDLL", "cffi.FFI"),
-    *("numpy.ctypeslib.load_library", "numpy.load", "numpy.f2py.crackfortran._eval_length", "numpy.__builtins__.eval"),
-    *("numpy.testing._private.utils.runstring", "pandas.read_pickle", "pandas.eval", "pandas.read_csv"),
-    *("pandas.DataFrame.query", "joblib.load", "joblib.Memory", "cloudpickle.loads", "pickle.loads", "dill.loads"),
-    *("torch.load", "torch.utils.collect_env.run", "mlflow.projects.backend.local._run_entry_point"),
-    *("ssl.get_server_certificate", "socket.getaddrinfo", "urllib.request.urlopen", "http.client.HTTPSConnection"),
-    *("linecache.getline", "pathlib.Path.read_text", "io.open", "fileinput.input", "shutil.rmtree", "os.remove"),
-    *("distutils.file_util.write_file", "logging.FileHandler", "tempfile.NamedTemporaryFile", "webbrowser.open"),
-    *("antigravity.geohash", "uuid._get_command_stdout", "_osx_support._find_build_tool", "_aix_support._aix_bosmp64"),
-    *("platform.popen", "signal.raise_signal", "os._exit", "sys.exit", "faulthandler._sigsegv", "gc.get_objects"),
-    *("inspect.getsource", "sys._getframe", "sys.settrace", "weakref.finalize", "atexit.register", "threading.Thread"),
-    *(
-        "threading.Timer",
-        "concurrent.futures.ThreadPoolExecutor",
-        "collections.namedtuple",
-        "dataclasses.make_dataclass",
-    ),
-    *("enum.Enum", "unittest.mock.patch", "pytest.main", "doctest.testfile", "sklearn.datasets.fetch_file"),
-    *("sklearn.utils._testing.joblib", "sklearn.base.warnings", "sklearn.utils.os.system", "sklearn.linear_model.os"),
-)
+GADGETS = {
+    1: "os.system posix.system nt.system",
+    2: "subprocess.Popen _posixsubprocess.fork_exec",
+    3: "builtins.eval builtins.exec builtins.compile builtins.__import__ builtins.getattr builtins.open builtins.input "
+    "builtins.breakpoint builtins.type",
+    4: "importlib.import_module pkgutil.resolve_name runpy.run_path runpy._run_code",
+    5: "pydoc.locate pydoc.pipepager pty.spawn cProfile.run timeit.timeit trace.Trace pdb.run bdb.Bdb",
+    6: "code.interact asyncio.create_subprocess_shell multiprocessing.util.spawnv_passfds",
+    7: "operator.methodcaller operator.attrgetter operator.itemgetter functools.reduce builtins.map builtins.set",
+    8: "types.FunctionType types.CodeType marshal.loads",
+    9: "ctypes.CDLL cffi.FFI numpy.ctypeslib.load_library",
+    10: "numpy.load numpy.f2py.crackfortran._eval_length numpy.testing._private.utils.runstring numpy.__builtins__.eval",
+    11: "pandas.read_pickle pandas.eval pandas.DataFrame.query pandas.read_csv",
+    12: "joblib.load joblib.Memory cloudpickle.loads pickle.loads dill.loads",
+    13: "torch.load torch.utils.collect_env.run",
+    14: "mlflow.projects.backend.local._run_entry_point",
+    15: "ssl.get_server_certificate socket.getaddrinfo urllib.request.urlopen http.client.HTTPSConnection",
+    16: "linecache.getline pathlib.Path.read_text io.open fileinput.input",
+    17: "shutil.rmtree os.remove distutils.file_util.write_file logging.FileHandler tempfile.NamedTemporaryFile",
+    18: "webbrowser.open antigravity.geohash uuid._get_command_stdout _osx_support._find_build_tool "
+    "_aix_support._aix_bosmp64 platform.popen",
+    19: "signal.raise_signal os._exit sys.exit faulthandler._sigsegv",
+    20: "gc.get_objects inspect.getsource sys._getframe sys.settrace",
+    21: "weakref.finalize atexit.register",
+    22: "threading.Thread threading.Timer",
+    23: "concurrent.futures.ThreadPoolExecutor asyncio.run",
+    24: "collections.namedtuple dataclasses.make_dataclass enum.Enum",
+    25: "unittest.mock.patch pytest.main doctest.testfile",
+    # Classes that a model may hold, made by calling them.
+    31: "sklearn.linear_model._logistic.LogisticRegression sklearn.pipeline.Pipeline numpy.ndarray",
+    32: "sklearn.datasets.fetch_file sklearn.datasets._base.fetch_file",
+    33: "sklearn.utils._testing.joblib sklearn.base.warnings sklearn.utils.os.system sklearn.linear_model.os",
+}
 
 
 def _twisted(model: Any, change: Callable[[Any], object]) -> bytes:
@@ -146,11 +138,12 @@ class _Gadget:
 class _Kind:
     """A dtype that says of numbers that they are objects."""
 
-    def __init__(self, flags: int) -> None:
-        self.flags = flags
+    def __init__(self, flags: int, *metadata: object, kind: str = "f8") -> None:
+        self.flags, self.metadata, self.kind = flags, metadata, kind
 
     def __reduce__(self) -> Any:
-        return np.dtype, ("f8", False, True), (3, "<", None, None, None, -1, -1, self.flags)
+        version = 3 + len(self.metadata)
+        return np.dtype, (self.kind, False, True), (version, "<", None, None, None, -1, -1, self.flags, *self.metadata)
 
 
 class _Fields:
@@ -193,6 +186,25 @@ def _kd_tree() -> bytes:
     return pickle.dumps(Changed(), protocol=5)
 
 
+def _changed_dtype() -> bytes:
+    """Indices that are checked in one order of bytes, and used in the other."""
+    kind = text("numpy") + text("dtype") + b"\x93" + text("i4") + b"\x89\x88\x87R\x94"
+    array = (
+        text("numpy._core.numeric")
+        + text("_frombuffer")
+        + b"\x93(\x96"
+        + struct.pack("<Q", 8)
+        + struct.pack("<2i", 0, 1)
+    )
+    array += b"h\x00K\x02\x85" + text("C") + b"tR"
+    ones = text("numpy._core.numeric") + text("_frombuffer") + b"\x93(\x96" + struct.pack("<Q", 8) + bytes(8)
+    ones += b"h\x00K\x02\x85" + text("C") + b"tR"
+    matrix = text("scipy.sparse._coo") + text("coo_matrix") + b"\x93)\x81}(" + text("_shape") + b"K\x02K\x02\x86"
+    matrix += text("coords") + array + array + b"\x86" + text("data") + ones + b"ub"
+    state = b"(K\x03" + text(">") + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00t"
+    return b"\x80\x05" + kind + b"0" + matrix + b"h\x00" + state + b"b\x86."
+
+
 def _laughs() -> bytes:
     parts = [b")\x94"]
     for level in range(40):
@@ -206,42 +218,45 @@ def _model_states() -> Iterator[tuple[str, bytes]]:
         *(("feature", 4), ("feature", -1), ("feature", 2**40)),
     ):
         for protocol in (4, 5):
-            yield f"tree {field} {value} {protocol}", _crooked_tree(field, value, protocol)
+            yield f"k45-tree {field} {value} {protocol}", _crooked_tree(field, value, protocol)
     tree = DecisionTreeClassifier(random_state=0, max_depth=3).fit(X, Y)
     for name, value in (("max_depth", 1), ("node_count", 10**6), ("values", np.zeros((1, 1, 2)))):
-        yield f"tree's {name}", _state(tree.tree_, **{name: value})
-    yield "tree's features", _twisted(tree, lambda m: vars(m).update(n_features_in_=1))
-    yield "no features", _twisted(tree, lambda m: vars(m).pop("n_features_in_"))
+        yield f"k45-tree's {name}", _state(tree.tree_, **{name: value})
+    yield "k45-tree's features", _twisted(tree, lambda m: vars(m).update(n_features_in_=1))
+    yield "k45-no features", _twisted(tree, lambda m: vars(m).pop("n_features_in_"))
     forest = RandomForestClassifier(n_estimators=3, random_state=0).fit(X, Y)
-    yield "forest's features", _twisted(forest, lambda m: vars(m).update(n_features_in_=2))
+    yield "k45-forest's features", _twisted(forest, lambda m: vars(m).update(n_features_in_=2))
     boosting = GradientBoostingClassifier(n_estimators=3).fit(X, Y)
-    yield "boosting's features", _twisted(boosting, lambda m: vars(m).update(n_features_in_=2))
-    yield "boosting's trees", _twisted(boosting, lambda m: vars(m).update(n_trees_per_iteration_=2))
+    yield "k45-boosting's features", _twisted(boosting, lambda m: vars(m).update(n_features_in_=2))
+    yield "k45-boosting's trees", _twisted(boosting, lambda m: vars(m).update(n_trees_per_iteration_=2))
     isolation = IsolationForest(n_estimators=3, max_features=2, random_state=0).fit(X)
     yield (
-        "isolation's features",
+        "k45-isolation's features",
         _twisted(isolation, lambda m: vars(m).update(estimators_features_=[np.array([0])] * 3)),
     )
     histogram = HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=2).fit(X, Y)
-    yield "histogram's features", _twisted(histogram, lambda m: vars(m).update(n_features_in_=1))
-    yield "histogram's children", _twisted(histogram, lambda m: m._predictors[0][0].nodes["left"].__setitem__(0, 10**6))
-    yield "histogram's circle", _twisted(histogram, lambda m: m._predictors[0][0].nodes["left"].__setitem__(0, 0))
-    yield "neighbours", _kd_tree()
+    yield "k45-histogram's features", _twisted(histogram, lambda m: vars(m).update(n_features_in_=1))
+    yield (
+        "k45-histogram's children",
+        _twisted(histogram, lambda m: m._predictors[0][0].nodes["left"].__setitem__(0, 10**6)),
+    )
+    yield "k45-histogram's circle", _twisted(histogram, lambda m: m._predictors[0][0].nodes["left"].__setitem__(0, 0))
+    yield "k46-neighbours", _kd_tree()
     nearest = KNeighborsClassifier(algorithm="brute").fit(X, Y)
-    yield "neighbours' labels", _twisted(nearest, lambda m: vars(m).update(_y=np.full(60, 10**6)))
+    yield "k46-neighbours' labels", _twisted(nearest, lambda m: vars(m).update(_y=np.full(60, 10**6)))
     vectors = SVC().fit(X, Y)
-    yield "support vectors", _twisted(vectors, lambda m: vars(m).update(_n_support=np.array([10**6, 1], np.int32)))
-    yield "weights", _twisted(vectors, lambda m: vars(m).update(_dual_coef_=np.zeros((1, 1))))
+    yield "k46-support vectors", _twisted(vectors, lambda m: vars(m).update(_n_support=np.array([10**6, 1], np.int32)))
+    yield "k46-weights", _twisted(vectors, lambda m: vars(m).update(_dual_coef_=np.zeros((1, 1))))
     matrix = sparse.csr_matrix(X)
-    yield "sparse indices", _twisted(matrix, lambda m: vars(m).update(indices=m.indices + 10**6))
-    yield "sparse pointers", _twisted(matrix, lambda m: vars(m).update(indptr=m.indptr + 10**6))
-    yield "sparse pointers back", _twisted(matrix, lambda m: vars(m).update(indptr=m.indptr[::-1].copy()))
-    yield "negative indices", _twisted(matrix.tocsc(), lambda m: vars(m).update(indices=m.indices - 5))
+    yield "k46-sparse indices", _twisted(matrix, lambda m: vars(m).update(indices=m.indices + 10**6))
+    yield "k46-sparse pointers", _twisted(matrix, lambda m: vars(m).update(indptr=m.indptr + 10**6))
+    yield "k46-sparse pointers back", _twisted(matrix, lambda m: vars(m).update(indptr=m.indptr[::-1].copy()))
+    yield "k46-negative indices", _twisted(matrix.tocsc(), lambda m: vars(m).update(indices=m.indices - 5))
     coordinates = matrix.tocoo()
-    yield "coordinates", _twisted(coordinates, lambda m: vars(m).update(coords=(m.row + 10**6, m.col)))
+    yield "k46-coordinates", _twisted(coordinates, lambda m: vars(m).update(coords=(m.row + 10**6, m.col)))
     generator = np.random.RandomState(0)
     state = generator.__reduce__()[2]
-    yield "random numbers", _state(generator, state={**state["state"], "pos": 10**9})
+    yield "k30-random numbers", _state(generator, state={**state["state"], "pos": 10**9})
 
 
 def _machine() -> Iterator[tuple[str, bytes]]:
@@ -249,33 +264,34 @@ def _machine() -> Iterator[tuple[str, bytes]]:
     model = text("sklearn.linear_model._logistic") + text("LogisticRegression") + b"\x93"
     frombuffer = text("numpy._core.numeric") + text("_frombuffer") + b"\x93"
     polluted = b"N}" + text("predict") + frombuffer + b"s\x86b"
-    yield "build on a class", program(model, polluted)
-    yield "build on a function", program(frombuffer, polluted)
-    yield "build on a memoised class", program(model, b"\x940h\x00", polluted)
-    yield "build on a list", program(b"]}b")
-    yield "state set twice", program(model, b")\x81}b}b")
-    yield "state changed later", program(model, b")\x81}\x94bh\x00", text("a"), b"K\x01s0")
-    yield "items on a class", program(model, text("predict"), b"K\x01s")
-    yield "a call of what was made", program(model, b")\x81)R")
-    yield "a constructor that is not used", program(model, b")R")
-    yield "inst", b"(X\x04\x00\x00\x00trueiposix\nsystem\n."
-    yield "obj", program(b"(cposix\nsystem\n", text("true"), b"o")
-    yield "newobj_ex", program(model, b")}\x92")
+    yield "k29-build on a class", program(model, polluted)
+    yield "k29-build on a function", program(frombuffer, polluted)
+    yield "k29-build on a memoised class", program(model, b"\x940h\x00", polluted)
+    yield "k29-build on a module", program(text("sklearn.linear_model"), text("os"), b"\x93", polluted)
+    yield "k29-build on a list", program(b"]}b")
+    yield "k29-state set twice", program(model, b")\x81}b}b")
+    yield "k29-state changed later", program(model, b")\x81}\x94bh\x00", text("a"), b"K\x01s0")
+    yield "k29-items on a class", program(model, text("predict"), b"K\x01s")
+    yield "k31-a call of what was made", program(model, b")\x81)R")
+    yield "k31-a constructor that is not used", program(model, b")R")
+    yield "k28-inst", b"(X\x04\x00\x00\x00trueiposix\nsystem\n."
+    yield "k28-obj", program(b"(cposix\nsystem\n", text("true"), b"o")
+    yield "k28-newobj_ex", program(model, b")}\x92")
     for opcode in (b"\x82\x01", b"\x83\x01\x00", b"\x84\x01\x00\x00\x00"):
-        yield f"ext {opcode!r}", program(opcode)
-    yield "binpersid", program(b"K\x01Q")
-    yield "persid", b"Pposix\n."
-    yield "dup", program(b"K\x012\x86")
-    yield "out of band", b"\x80\x05\x97."
-    yield "text protocol", b"cposix\nsystem\n(S'true'\ntR."
+        yield f"k28-ext {opcode!r}", program(opcode)
+    yield "k28-binpersid", program(b"K\x01Q")
+    yield "k28-persid", b"Pposix\n."
+    yield "k28-dup", program(b"K\x012\x86")
+    yield "k28-out of band", b"\x80\x05\x97."
+    yield "k26-text protocol", b"cposix\nsystem\n(S'true'\ntR."
     for protocol in (1, 2, 3, 4, 5):
-        yield f"protocol {protocol}", b"\x80" + bytes([protocol]) + b"cposix\nsystem\n(" + text("true") + b"tR."
-    yield "protocol 6", b"\x80\x06K\x01."
+        yield f"k26-protocol {protocol}", b"\x80" + bytes([protocol]) + b"cposix\nsystem\n(" + text("true") + b"tR."
+    yield "k26-protocol 6", b"\x80\x06K\x01."
     yield (
-        "memoised strings",
+        "k27-memoised strings",
         program(text("posix"), b"\x94", text("system"), b"\x94000h\x00h\x01\x93)R".replace(b"000", b"00")),
     )
-    yield "a name by numbers", program(b"K\x01K\x02\x93")
+    yield "k27-a name by numbers", program(b"K\x01K\x02\x93")
     for module, name in (
         ("POSIX", "system"),
         ("pоsix", "system"),
@@ -283,27 +299,31 @@ def _machine() -> Iterator[tuple[str, bytes]]:
         ("ｐosix", "system"),
         ("sklearn.svm", "os.system"),
     ):
-        yield f"name {module!r} {name}", program(text(module), text(name), b"\x93)R")
-    yield "memo out of turn", program(b"K\x01r\xff\xff\xff\x7f")
-    yield "memo twice", program(b"K\x01q\x00q\x00")
-    yield "laughing tuples", _laughs()
-    yield "deep tuples", program(b"}", b")" + b"\x85" * 100_000, b"K\x01s")
-    yield "number of 2 GB", program(b"\x8b\xff\xff\xff\x7f\x01")
-    yield "bytes of 2^62", program(b"\x8e" + struct.pack("<Q", 2**62))
-    yield "bytearray of 2^62", b"\x80\x05\x96" + struct.pack("<Q", 2**62) + b"."
-    yield "text of 2^62", program(b"\x8d" + struct.pack("<Q", 2**62))
-    yield "frame of 2^40", program(b"\x95" + struct.pack("<Q", 2**40) + b"K\x01")
-    yield "million marks", program(b"(" * 1_000_000)
-    yield "behind the end", pickle.dumps(1) + call("os.system", "true")
-    yield "two objects", program(b"K\x01K\x02")
-    yield "nothing", program()
-    yield "dtype of objects", pickle.dumps(_Kind(63))
-    yield "dtype's fields", pickle.dumps(_Fields())
-    yield "array too short", pickle.dumps(_Short())
-    yield "array of nothing", pickle.dumps(_Unwritten())
-    yield "bytearray reserved", program(text("builtins"), text("bytearray"), b"\x93J\xff\xff\xff\x7f\x85R")
+        yield f"k34-name {module!r} {name}", program(text(module), text(name), b"\x93)R")
+    yield "k35-memo out of turn", program(b"K\x01r\xff\xff\xff\x7f")
+    yield "k35-memo twice", program(b"K\x01q\x00q\x00")
+    yield "k35-laughing tuples", _laughs()
+    yield "k35-deep tuples", program(b"}", b")" + b"\x85" * 100_000, b"K\x01s")
+    yield "k36-number of 2 GB", program(b"\x8b\xff\xff\xff\x7f\x01")
+    yield "k36-bytes of 2^62", program(b"\x8e" + struct.pack("<Q", 2**62))
+    yield "k36-bytearray of 2^62", b"\x80\x05\x96" + struct.pack("<Q", 2**62) + b"."
+    yield "k36-text of 2^62", program(b"\x8d" + struct.pack("<Q", 2**62))
+    yield "k36-frame of 2^40", program(b"\x95" + struct.pack("<Q", 2**40) + b"K\x01")
+    yield "k36-million marks", program(b"(" * 1_000_000)
+    yield "k36-behind the end", pickle.dumps(1) + call("os.system", "true")
+    yield "k36-two objects", program(b"K\x01K\x02")
+    yield "k36-nothing", program()
+    yield "k37-dtype of objects", pickle.dumps(_Kind(63))
+    yield "k37-dtype's fields", pickle.dumps(_Fields())
+    yield "k30-dtype changed after use", _changed_dtype()
+    yield "k37-dtype without its unit", pickle.dumps(_Kind(0, kind="m8"))
+    yield "k37-dtype with metadata", pickle.dumps(_Kind(0, {"a": 1}))
+    yield "k37-struct with objects", pickle.dumps(np.zeros(1, [("a", "O")]), protocol=4)
+    yield "k30-array too short", pickle.dumps(_Short())
+    yield "k30-array of nothing", pickle.dumps(_Unwritten())
+    yield "k30-bytearray reserved", program(text("builtins"), text("bytearray"), b"\x93J\xff\xff\xff\x7f\x85R")
     yield (
-        "random generator",
+        "k30-random generator",
         program(text("numpy.random._pickle"), text("__randomstate_ctor"), b"\x93", text("a"), model, b"\x86R"),
     )
 
@@ -312,31 +332,34 @@ def _wrapped(command: str) -> Iterator[tuple[str, bytes]]:
     """A gadget inside of what looks harmless."""
     gadget = _Gadget(command)
     plain = pickle.dumps(gadget)
-    yield "array of objects", pickle.dumps(np.array([1, gadget, "a"], dtype=object), protocol=4)
-    yield "parameter of a model", pickle.dumps(LogisticRegression(C=gadget))  # type: ignore[arg-type]
-    yield "scipy distribution", _distribution(command)
+    yield "k37-array of objects", pickle.dumps(np.array([1, gadget, "a"], dtype=object), protocol=4)
+    yield "k30-parameter of a model", pickle.dumps(LogisticRegression(C=gadget))  # type: ignore[arg-type]
+    yield "k30-scipy distribution", _distribution(command)
     for compress in (0, ("zlib", 3), ("gzip", 3), ("bz2", 3), ("xz", 3)):
         file = io.BytesIO()
         joblib.dump([np.eye(3), gadget], file, compress=compress)
-        yield f"joblib {compress}", file.getvalue()
-    for name, wrap in (("gzip", gzip.compress), ("bz2", bz2.compress), ("zlib", zlib.compress)):
-        yield name, wrap(plain)
-        yield f"{name} twice", wrap(wrap(plain))
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("model.pkl", plain)
-    yield "zip", file.getvalue()
-    yield "gadget after a model", pickle.dumps([LogisticRegression().fit(X, Y), gadget])
+        yield f"k38-joblib {compress}", file.getvalue()
+    for name, wrap in (("gzip", gzip.compress), ("bz2", bz2.compress), ("zlib", zlib.compress), ("xz", lzma.compress)):
+        yield f"k39-{name}", wrap(plain)
+        yield f"k39-{name} twice", wrap(wrap(plain))
+    yield "k39-lz4", b"\x04\x22\x4d\x18\x60\x40\x82" + struct.pack("<I", len(plain) | 2**31) + plain + bytes(4)
+    yield "k39-bomb", zlib.compress(bytes(20_000_000), 9)
+    yield "k30-gadget after a model", pickle.dumps([LogisticRegression().fit(X, Y), gadget])
 
 
 CASES = [
-    *((name, call(name, "touch {canary}")) for name in GADGETS),
+    *(
+        (f"k{kind:02}-{name}", call(name, "touch {canary}"))
+        for kind, names in GADGETS.items()
+        for name in names.split()
+    ),
     *_machine(),
     *_model_states(),
     *_wrapped("touch {canary}"),
 ]
 
 
+@pytest.mark.timeout(30)  # it takes milliseconds
 @pytest.mark.parametrize("data", [data for _, data in CASES], ids=[name for name, _ in CASES])
 def test_it_is_refused_quickly_and_has_no_effect(data: bytes, tmp_path: Path) -> None:
     canary = tmp_path / "canary"
@@ -346,26 +369,40 @@ def test_it_is_refused_quickly_and_has_no_effect(data: bytes, tmp_path: Path) ->
     here = Path.cwd()
     os.chdir(tmp_path)
     try:
-        begin = time.process_time()
         with pytest.raises(ModelError):
             loads(data, source="there")
-        seconds = time.process_time() - begin
     finally:
         os.chdir(here)
     assert not canary.exists()
     assert (dict(os.environ), set(vars(LogisticRegression))) == before[1:]
     foreign = {name.partition(".")[0] for name in set(sys.modules) - before[0]} - {"fitbook", "numpy", "yaml"}
     assert not foreign
-    assert seconds < 1
 
 
 def test_what_is_refused_is_untrusted_and_not_merely_damaged() -> None:
-    damaged = {"number of 2 GB", "bytes of 2^62", "bytearray of 2^62", "text of 2^62", "frame of 2^40"}
+    damaged = {"number of 2 GB", "bytes of 2^62", "bytearray of 2^62", "text of 2^62", "frame of 2^40", "nothing"}
     for name, data in CASES:
         with pytest.raises(ModelError) as refused:
             loads(data, source="there")
-        packed = name.startswith(("joblib", "gzip", "bz2", "zlib", "zip"))
-        assert packed or isinstance(refused.value, UntrustedModel) or name in damaged | {"nothing"}, name
+        packed = name.startswith(("k38", "k39", "k40"))
+        assert packed or isinstance(refused.value, UntrustedModel) or name[4:] in damaged, name
+
+
+def test_another_name_of_the_same_package_is_not_trusted_with_one() -> None:  # k32
+    for names in (
+        ["sklearn.datasets"],
+        ["sklearn.datasets.load_iris"],
+        ["sklearn.datasets.*"],
+        ["sklearn.datasets.fetch"],
+    ):
+        with trusting(names), pytest.raises(UntrustedModel, match="fetch_file"):
+            loads(call("sklearn.datasets.fetch_file", "touch canary"), source="there")
+
+
+def test_every_kind_has_its_cases() -> None:
+    here = {int(name[1:3]) for name, _ in CASES}
+    beside = "".join(file.read_text(encoding="utf-8") for file in Path(__file__).parent.glob("test_m*.py"))
+    assert here | {int(kind) for kind in re.findall(r"def test_k(\d\d)_", beside)} == set(range(1, 51))
 
 
 def test_the_gadgets_would_have_an_effect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -373,67 +410,3 @@ def test_the_gadgets_would_have_an_effect(tmp_path: Path, monkeypatch: pytest.Mo
     for number, data in enumerate((pickle.dumps(_Gadget("touch canary")), _distribution("touch canary"))):
         pickle.loads(data)
         (tmp_path / "canary").rename(tmp_path / str(number))
-
-
-def test_mutations_of_a_good_pickle_are_loaded_or_refused() -> None:
-    good = pickle.dumps(DecisionTreeClassifier(max_depth=3).fit(X, Y), protocol=5)
-    draw = random.Random(0)
-    for _ in range(3000):
-        data = bytearray(good)
-        for _ in range(draw.choice((1, 1, 2, 8))):
-            data[draw.randrange(len(data))] = draw.randrange(256)
-        try:
-            loaded = loads(bytes(data), source="there")
-        except FitbookError:
-            continue
-        if isinstance(loaded, DecisionTreeClassifier):
-            with contextlib.suppress(Exception):  # any error of Python's will do, a crash would not
-                loaded.predict(X)
-
-
-# -- folders that mean harm ------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return write(flavor_named("sklearn").snapshot(LogisticRegression().fit(X, Y)), tmp_path / "model")
-
-
-@pytest.mark.parametrize(
-    "path", ["../x.pkl", "/etc/passwd", "a/../../x.pkl", "C:x.pkl", "http://x/model.pkl", "file:///x", "", "."]
-)
-def test_the_file_of_a_model_is_inside_its_folder(path: str, folder: Path) -> None:
-    file = folder / "MLmodel"
-    file.write_text(file.read_text().replace("model.pkl", repr(path)))
-    with pytest.raises(ModelError):
-        load_pyfunc(folder)
-
-
-@pytest.mark.parametrize("kind", ["link", "device", "pipe", "folder"])
-def test_the_file_of_a_model_is_a_file(kind: str, folder: Path, tmp_path: Path) -> None:
-    file = folder / "model.pkl"
-    file.rename(tmp_path / "outside.pkl")
-    if kind == "link":
-        file.symlink_to(tmp_path / "outside.pkl")
-    elif kind == "device":
-        file.symlink_to("/dev/zero")
-    elif kind == "pipe":
-        os.mkfifo(file)
-    else:
-        file.mkdir()
-    with pytest.raises(ModelError):
-        load_pyfunc(folder)
-
-
-def test_a_file_that_is_swapped_is_judged_by_what_is_loaded(folder: Path) -> None:
-    (folder / "model.pkl").write_bytes(pickle.dumps(_Gadget("true")))
-    with pytest.raises(UntrustedModel, match=r"posix\.system"):
-        load_pyfunc(folder)
-
-
-def test_a_list_of_trust_in_the_file_is_nobodys(folder: Path) -> None:
-    (folder / "model.pkl").write_bytes(pickle.dumps(_Gadget("true")))
-    with (folder / "MLmodel").open("a") as file:
-        file.write("skops_trusted_types: [posix.system]\ntrusted: [posix.system]\n")
-    with pytest.raises(UntrustedModel):
-        load_pyfunc(folder)

@@ -15,7 +15,7 @@ import torch
 
 import fitbook
 from fitbook import FitbookWarning
-from fitbook.errors import InvalidValue, ModelError, SchemaMismatch
+from fitbook.errors import InvalidValue, ModelError, SchemaMismatch, UntrustedModel
 from fitbook.flavors import flavor_named, load_pyfunc, write
 from fitbook.models import Model
 
@@ -95,7 +95,7 @@ def test_saving_leaves_the_module_as_it_is(net, data):
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
-def test_a_module_of_a_script_loads_in_another_process(tmp_path):
+def test_a_module_of_a_script_loads_in_another_process_that_trusts_it(tmp_path):
     script = (
         "import torch, fitbook.pytorch\n"
         "class Mine(torch.nn.Module):\n"
@@ -104,7 +104,9 @@ def test_a_module_of_a_script_loads_in_another_process(tmp_path):
         f"fitbook.pytorch.save_model(Mine(), {str(tmp_path / 'model')!r})"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
-    loaded = fitbook.pytorch.load_model(tmp_path / "model")
+    with pytest.raises(UntrustedModel) as refused:
+        fitbook.pytorch.load_model(tmp_path / "model")
+    loaded = fitbook.pytorch.load_model(tmp_path / "model", trusted=refused.value.names)
     assert type(loaded).__name__ == "Mine"
     assert loaded(torch.zeros(2, 3)).shape == (2, 1)
 

@@ -11,21 +11,29 @@ import pytest
 from fitbook.errors import UntrustedModel
 from fitbook.flavors import load_pyfunc, trusting
 
-SAVE = """
+SCRIPT = "import beside, fitbook.models\nfitbook.models.set_model(lambda model_input: [beside.x])"
+SAVE = f"""
 import sys, fitbook.pyfunc
-open("beside.py", "w").write("x = 1")
-open("stranger.py", "w").write("import fitbook.models\\nfitbook.models.set_model(lambda model_input: [7])")
+sys.path.insert(0, ".")
+open("beside.py", "w").write("x = 7")
+open("stranger.py", "w").write({SCRIPT!r})
 fitbook.pyfunc.save_model("model", python_model="stranger.py", code_paths=["beside.py"])
 """
 
 
-def test_a_stranger_s_script_and_code_want_trust(tmp_path: Path) -> None:
+def test_a_stranger_s_script_and_code_want_trust(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     subprocess.run([sys.executable, "-c", SAVE], cwd=tmp_path, check=True)
     path = list(sys.path)
+    monkeypatch.setattr(sys, "path", list(path))
+    monkeypatch.setitem(sys.modules, "beside", None)
+    monkeypatch.delitem(sys.modules, "beside")  # and once more after the test
     with pytest.raises(UntrustedModel) as refused:
         load_pyfunc(tmp_path / "model", suppress_warnings=True)
     assert refused.value.names == ["stranger.py"]
     assert sys.path == path
-    with trusting(["stranger.py"]):
-        assert load_pyfunc(tmp_path / "model", suppress_warnings=True).predict([[1]]) == [7]
+    with trusting(["other.py", "stranger.Class"]), pytest.raises(UntrustedModel):
+        load_pyfunc(tmp_path / "model", suppress_warnings=True)
     assert sys.path == path
+    with trusting(["stranger.py"]):  # who trusts the script means what it imports, too
+        assert load_pyfunc(tmp_path / "model", suppress_warnings=True).predict([[1]]) == [7]
+    assert sys.path == [str(tmp_path / "model" / "code"), *path]

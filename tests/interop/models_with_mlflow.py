@@ -105,4 +105,4 @@ def _asked(url: str, content: bytes) -> Any:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(os.path.abspath(sys.argv[1])))  # not resolved: a link is what makes it an environment's

@@ -5,6 +5,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from fitbook._log import FitbookWarning
 from fitbook.errors import SchemaMismatch
 from fitbook.models import infer_signature
 from fitbook.models._example import example_files
@@ -23,7 +24,9 @@ FRAME = pl.DataFrame(
 
 
 def test_columns_are_described():
-    assert str(infer_signature(FRAME).inputs) == (
+    with pytest.warns(FitbookWarning, match="'span' will not be checked"):
+        signature = infer_signature(FRAME)
+    assert str(signature.inputs) == (
         "a: double, n: long (optional), s: string (optional), c: string, d: datetime, b: boolean, span: any"
     )
     assert str(infer_signature(FRAME["n"]).inputs) == "n: long (optional)"

@@ -179,6 +179,24 @@ def test_curves_of_iterations(tmp_path: Path) -> None:
     assert np.isfinite([float(number) for place in places for number in re.split("[ ,]", place)]).all()
 
 
+def test_the_better_value_stands_out_where_one_is_better(tmp_path: Path) -> None:
+    runs = []
+    for value in (1.0, 2.0):
+        with fitbook.start_run() as run:
+            fitbook.log_metrics(dict.fromkeys(("auc", "loss", "fitbook.overhead_ms", "best_std_test_score"), value))
+        runs.append(run.info.run_id)
+    fitbook.compare(runs, html=tmp_path / "report.html")
+    rows = re.findall(r"<tr><td>([\w.]+)</td>((?:<td[^>]*>[\d.]+</td>)+)</tr>", (tmp_path / "report.html").read_text())
+    marked = {key: ["best" in cell for cell in cells.split("</td>")[:2]] for key, cells in rows}
+    neither = [False, False]
+    assert marked == {
+        "auc": [False, True],
+        "loss": [True, False],
+        "fitbook.overhead_ms": neither,
+        "best_std_test_score": neither,
+    }
+
+
 def test_every_text_is_escaped(tmp_path: Path) -> None:
     ids = []
     for n in (1, 2):

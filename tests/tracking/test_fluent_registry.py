@@ -60,7 +60,7 @@ def test_a_version_is_copied_to_another_model(client: fitbook.Client) -> None:
             "n",
             number,
             "models:/m/1",
-            {"k": "v"},
+            {"k": "v", "fitbook.parent_version": "m/1"},
         )
     for wrong in ("runs:/0/m", "models:/m-" + "0" * 32, "./here"):
         with pytest.raises(InvalidValue, match="no version of a registered model"):
@@ -112,7 +112,10 @@ def test_lineage_names_run_data_and_parent(client: fitbook.Client) -> None:
     assert client.get_model_lineage("n", later.version).parent == "n/1"
     copied = client.copy_model_version("models:/n/1", "o")
     assert client.get_model_lineage("o", copied.version).parent == "n/1"
+    assert copied.tags["fitbook.parent_version"] == "n/1"
     assert client.get_model_lineage("o", copied.version).sha256 == found.sha256
+    by_mlflow = client.create_model_version("o", "models:/n/2", run.info.run_id)
+    assert client.get_model_lineage("o", by_mlflow.version).parent == "n/2"
     nowhere = client.get_model_lineage("m", 1)
     assert (nowhere.run_id, nowhere.datasets, nowhere.sha256) == (None, (), None)
     client.create_model_version("m", "runs:/x/model", "0" * 32)

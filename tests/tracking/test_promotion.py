@@ -58,9 +58,22 @@ def test_the_better_on_the_same_rows_gets_the_alias(three: fitbook.Client) -> No
     assert dict(entries[0].figures) == dict(figures)
     tag = json.loads(three.get_model_version("iris", 3).tags["fitbook.promotion"])
     assert (tag["promoted"], tag["holder"], tag["metric"]) == (False, 1, "accuracy")
+    # A version that takes the alias over comes after the one that had it; the others after none.
+    assert [three.get_model_lineage("iris", v).parent for v in (1, 2, 3)] == [None, "iris/1", None]
     # Which can be taken back.
     three.undo_model_move("iris", reason="second thoughts")
     assert holder(three) == 1
+
+
+def test_a_parent_is_noted_once_and_is_older(three: fitbook.Client) -> None:
+    three.set_model_version_tag("iris", 3, "fitbook.parent_version", "base/7")
+    three.set_registered_model_alias("iris", "champion", 1)
+    for version, alias in ((3, "champion"), (2, "champion"), (2, "best")):
+        at = three.get_registered_model("iris").aliases.get(alias)
+        figures = {"alias": alias, "version": version}
+        settle = three._registry.settle_registered_model_alias
+        assert settle("iris", alias, version, holder=at, wins=True, figures=figures)
+    assert [three.get_model_lineage("iris", v).parent for v in (1, 2, 3)] == [None, None, "base/7"]
 
 
 def test_who_has_the_alias_keeps_it_without_a_decision(three: fitbook.Client) -> None:
@@ -238,8 +251,9 @@ def test_a_plain_fit_gets_the_alias_first_and_then_is_not_compared(promoting: fi
     fitbook.flush()
     assert holder(promoting) == 1
     DecisionTreeClassifier().fit(X, y)
-    with pytest.warns(fitbook.FitbookWarning, match=r"stays where it is: not compared.*on=\(X, y\)"):
+    with pytest.warns(fitbook.FitbookWarning, match=r"stays where it is: not compared.*on=\(X, y\)") as warned:
         fitbook.flush()
+    assert "fitbook" in warned[0].filename  # and not threading.py
     assert (holder(promoting), len(promoting.get_model_history("iris"))) == (1, 2)
 
 

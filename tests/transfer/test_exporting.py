@@ -88,11 +88,21 @@ def test_the_table_has_a_row_for_each_run(filled: Store, registry: Registry, the
 
 
 def test_the_registry_is_one_file(filled: Store, registry: Registry, tmp_path: Path, run_id: Any) -> None:
+    registry.settle_registered_model_alias(
+        "churn", "champion", 1, holder=3, wins=True, figures={"p": 0.01}, user_id="ada", reason="better"
+    )
+    registry.undo_model_move("churn", user_id="bob")
     export(filled, registry, tmp_path / "out")
     [model] = json.loads((tmp_path / "out" / "models.json").read_text("utf-8"))
     assert (model["name"], model["aliases"], model["tags"]) == ("churn", {"champion": 3}, {"t": "u"})
     assert [(v["version"], v["current_stage"]) for v in model["versions"]] == [(1, "Production"), (3, "None")]
     assert model["versions"][1]["source"] == f"runs:/{run_id(3)}/model"
+    undone, moved = model["history"][:2]
+    assert [(e["alias"], e["old"], e["new"], e["user_id"]) for e in (undone, moved)] == [
+        ("champion", "1", "3", "bob"),
+        ("champion", "3", "1", "ada"),
+    ]
+    assert (undone["undoes"], moved["reason"], moved["figures"]) == (moved["number"], "better", {"p": 0.01})
 
 
 def test_again_it_refreshes_what_changed_and_keeps_the_rest(
