@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from fitbook.flavors._lightgbm_text import check_lightgbm
 from fitbook.flavors._nodes import Node
-from fitbook.flavors._stand_ins import Arrays, need
+from fitbook.flavors._stand_ins import Arrays, need, text
 
 _TREE = "sklearn.tree._tree Tree"
 _LEAF = -1
@@ -239,6 +240,12 @@ def _support_vectors(arrays: Arrays, node: Node) -> None:
         need(arrays.shape(state.get(name)) in ((0,), (pairs,), (1,)), "a model has another number of probabilities")
 
 
+def _lightgbm(arrays: Arrays, node: Node) -> None:
+    del arrays
+    if node.attributes().get(b"handle") is not None:
+        check_lightgbm(text(node.attributes()[b"handle"]))
+
+
 _Check = Callable[[Arrays, Node], None]
 
 AT_THE_END: dict[str, _Check] = {
@@ -257,6 +264,7 @@ AT_THE_END: dict[str, _Check] = {
             "RandomTreesEmbedding",
         )
     },
+    "lightgbm.basic Booster": _lightgbm,
     "sklearn.ensemble._iforest IsolationForest": _forest,
     **{f"sklearn.ensemble._gb GradientBoosting{kind}": _forest for kind in ("Classifier", "Regressor")},
     **{

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from fitbook.errors import InvalidValue
 from fitbook.flavors._base import read
 from fitbook.flavors._library import Frozen, LibraryFlavor, loading, named, needed
+from fitbook.flavors._lightgbm_text import check_lightgbm, with_known_parameters
 from fitbook.flavors._pickling import dumps
 from fitbook.flavors._sklearn import PICKLE, SklearnFlavor
+from fitbook.flavors._trust import check
 
 BOOSTER = "lightgbm.basic.Booster"
 TEXT = "model.lgb"
@@ -52,4 +56,17 @@ class LightGBMFlavor(LibraryFlavor):
             return SklearnFlavor().load(folder, {**config, "pickled_model": config.get("data")})
         data, source = read(folder, config, "data")
         with loading(source):
-            return lightgbm.Booster(model_str=data.decode())
+            text = data.decode()
+            check(lambda: check_lightgbm(text), data, source=source)
+            return lightgbm.Booster(model_str=with_known_parameters(text, _parameters()))
+
+
+@cache
+def _parameters() -> frozenset[str]:
+    """What this LightGBM writes itself."""
+    import numpy as np  # noqa: PLC0415
+
+    lightgbm, quietly = needed("lightgbm", "lightgbm"), {"verbose": -1}
+    data = lightgbm.Dataset(np.zeros((2, 1)), [0.0, 1.0], params=quietly)
+    text = lightgbm.Booster(quietly, data).model_to_string()
+    return frozenset(re.findall(r"^\[(\w+): ", text, re.MULTILINE))

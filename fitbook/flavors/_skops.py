@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 from fitbook.errors import ModelError, UntrustedModel
-from fitbook.flavors._trust import check_contents, trusted_names
+from fitbook.flavors._trust import check, look_at_contents, trusted_names
 
 # More than a hundred times its size no model's numbers are compressed.
 _MOST_EXPANDED, _ALWAYS_FINE = 100, 10_000_000
@@ -51,7 +51,8 @@ def load_skops(data: bytes, *, source: str) -> object:
         if len(trusted) < len(needed):
             raise UntrustedModel(source, sorted(set(needed) - set(trusted)))
         loaded: object = library.loads(data, trusted=trusted)
-        check_contents(pickle.dumps(loaded, protocol=5), source=source)
+        built = pickle.dumps(loaded, protocol=5)  # types were looked at, and not what crashes compiled code
+        check(lambda: look_at_contents(built), data, source=source)
     except ModelError:
         raise
     except Exception as error:

@@ -106,22 +106,21 @@ def loads(data: bytes, *, source: str, also: Collection[str] = ()) -> object:
     return _loaded(lambda: load_anything(data), source)
 
 
-def check_contents(data: bytes, *, source: str) -> None:
-    """Look at what another format has built, as a pickle of it: formats know types, and not what crashes these.
-
-    Raises
-    ------
-    UntrustedModel
-        Its contents would crash the interpreter.
-    """
+def check(look: Callable[[], object], data: bytes, *, source: str) -> None:
+    """Look at a model in another format than pickle; raises `UntrustedModel` where that finds what would crash."""
     try:
-        contents = Contents(data)
         with _holding_together():
-            scanner = Scanner(data, contents.built)
-            scanner.scan()
-            contents.finish(scanner.nodes, scanner.filled)
-    except Refused as error:
+            look()
+    except (Refused, EOFError) as error:
         _let_pass(data, source, UntrustedModel(source, reason=str(error)))
+
+
+def look_at_contents(data: bytes) -> None:
+    """Look at the contents of a pickle, whatever it names: of what another format has built, and this process pickled."""
+    contents = Contents(data)
+    scanner = Scanner(data, contents.built)
+    scanner.scan()
+    contents.finish(scanner.nodes, scanner.filled)
 
 
 def check_program(data: bytes, name: str, *, source: str) -> None:
