@@ -8,6 +8,7 @@ from typing import Any
 from fitbook.flavors._lightgbm_text import check_lightgbm
 from fitbook.flavors._nodes import Node
 from fitbook.flavors._stand_ins import Arrays, need, text
+from fitbook.flavors._xgboost_trees import check_xgboost
 
 _TREE = "sklearn.tree._tree Tree"
 _LEAF = -1
@@ -246,6 +247,15 @@ def _lightgbm(arrays: Arrays, node: Node) -> None:
         check_lightgbm(text(node.attributes()[b"handle"]))
 
 
+def _xgboost(arrays: Arrays, node: Node) -> None:
+    content = node.attributes().get(b"handle")
+    if type(content) is Node and content.callee == "builtins bytearray" and content.args:
+        content = content.args[0]
+    need(content is None or type(content) is slice, "a booster is made of what is no model")
+    if content is not None:
+        check_xgboost(bytes(arrays.raw(content)))
+
+
 _Check = Callable[[Arrays, Node], None]
 
 AT_THE_END: dict[str, _Check] = {
@@ -265,6 +275,7 @@ AT_THE_END: dict[str, _Check] = {
         )
     },
     "lightgbm.basic Booster": _lightgbm,
+    "xgboost.core Booster": _xgboost,
     "sklearn.ensemble._iforest IsolationForest": _forest,
     **{f"sklearn.ensemble._gb GradientBoosting{kind}": _forest for kind in ("Classifier", "Regressor")},
     **{

@@ -19,6 +19,8 @@ from fitbook.flavors._library import (
     needed,
     own_class,
 )
+from fitbook.flavors._trust import check
+from fitbook.flavors._xgboost_trees import check_xgboost
 
 _FORMATS = ("ubj", "json")
 
@@ -59,7 +61,9 @@ class XGBoostFlavor(LibraryFlavor):
         model = class_named(kind, xgboost, xgboost.Booster, xgboost.XGBModel)()
         path = located(folder, config, "data")
         with loading(path):
-            model.load_model(path)  # from the file: an empty buffer ends the process
+            data = path.read_bytes()
+            check(lambda: check_xgboost(data), data, source=str(path))
+            model.load_model(bytearray(data))
         return model
 
     def predictor(self, model: Any, config: Mapping[str, Any]) -> Predict:

@@ -24,7 +24,7 @@ def check_xgboost(data: bytes) -> None:
         It is damaged.
     """
     document = json.loads(data) if data[1:2] in b'" \n\r\t' else _UBJSON(data).document()
-    learner = document["learner"]
+    learner = document.get("Model", document)["learner"]  # in pickles it is beside its configuration
     features, groups = (int(learner["learner_model_param"][name]) for name in ("num_feature", "num_class"))
     groups = max(groups, int(learner["learner_model_param"].get("num_target", 1)), 1)
     need(0 <= features < 2**31 and groups < 2**20, "it has another number of features than can be")
@@ -36,7 +36,9 @@ def check_xgboost(data: bytes) -> None:
     trees = model["trees"]
     need(len(trees) == int(model["gbtree_model_param"]["num_trees"]), "it has another number of trees than it says")
     info = _integers(model["tree_info"])
-    need(len(info) == len(trees) and ((info >= 0) & (info < groups)).all(), "its trees are of classes that are not there")
+    need(
+        len(info) == len(trees) and ((info >= 0) & (info < groups)).all(), "its trees are of classes that are not there"
+    )
     if "iteration_indptr" in model:
         rounds = _integers(model["iteration_indptr"])
         rising = len(rounds) > 0 and rounds[0] == 0 and (rounds[1:] >= rounds[:-1]).all()
@@ -62,7 +64,9 @@ def _check_tree(tree: dict[str, Any], features: int, groups: int) -> None:
     need(sizes == {count} and count > 0, "a tree has another number of nodes than it says")
     need(len(tree["base_weights"]) == count * values, "a tree has another number of weights than nodes")
     for name in ("loss_changes", "sum_hessian"):
-        need(len(tree.get(name, ())) in (0, count) and (values > 1 or name in tree), "a tree has another number of nodes")
+        need(
+            len(tree.get(name, ())) in (0, count) and (values > 1 or name in tree), "a tree has another number of nodes"
+        )
     leaves, inner = right[left == -1], np.flatnonzero(left != -1)
     vectors = len(tree.get("leaf_weights", ()))  # where leaves are vectors, they say which of these is theirs
     if values > 1 and vectors:
@@ -72,13 +76,18 @@ def _check_tree(tree: dict[str, Any], features: int, groups: int) -> None:
     children, above = np.concatenate([left[inner], right[inner]]), np.concatenate([inner, inner])
     # One parent each, and none for the first: then there is no way round in a circle.
     need(((children > 0) & (children < count)).all(), "a tree has a node whose child is not there")
-    need(len(np.unique(children)) == len(children) and (parents[children] == above).all(), "a tree goes round in a circle")
+    need(
+        len(np.unique(children)) == len(children) and (parents[children] == above).all(),
+        "a tree goes round in a circle",
+    )
     need(((asked[inner] >= 0) & (asked[inner] < features)).all(), "a tree asks for a feature that is not there")
     nodes, begins, lengths, held = (
         _integers(tree.get(f"categories{part}", [])) for part in ("_nodes", "_segments", "_sizes", "")
     )
     need(len(nodes) == len(begins) == len(lengths), "a tree has categories that leave their table")
-    need(((begins >= 0) & (lengths >= 0) & (begins <= len(held) - lengths)).all(), "a tree has categories that leave it")
+    need(
+        ((begins >= 0) & (lengths >= 0) & (begins <= len(held) - lengths)).all(), "a tree has categories that leave it"
+    )
     need(((held >= 0) & (held < _MOST_CATEGORIES)).all(), "a tree has categories that can't be")
     need(((kinds == 0) | (kinds == 1)).all() and set(nodes) == set(np.flatnonzero(kinds == 1)), "a tree has odd splits")
 
@@ -87,7 +96,9 @@ def _integers(values: Any) -> Any:
     import numpy as np  # noqa: PLC0415
 
     found = np.asarray(values)
-    need(found.ndim == 1 and (found.dtype.kind in "iu" or not found.size), "there are no whole numbers where some belong")
+    need(
+        found.ndim == 1 and (found.dtype.kind in "iu" or not found.size), "there are no whole numbers where some belong"
+    )
     return found.astype(np.int64)
 
 
