@@ -65,9 +65,7 @@ def test_all_kinds_of_models_are_read(params: dict[str, Any], tmp_path: Path) ->
         ("num_class=1", "num_class=0"),
     ],
 )
-def test_what_would_crash_is_refused(
-    was: str, becomes: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_would_crash_is_refused(was: str, becomes: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text, found = re.subn(was, becomes, trained(objective="regression").model_to_string(), count=1)
     assert found
     (tmp_path / "model.lgb").write_text(text)
