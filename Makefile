@@ -11,7 +11,7 @@ SUITE_ARGS ?=
 
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: help demo test faults sklearn-suite distributed flavors lint bench interop models-interop docs clean twins oldest
+.PHONY: help demo test faults sklearn-suite distributed flavors mutations lint bench interop models-interop docs clean twins oldest
 
 help:  ## Say what there is.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ test: $(VENV)/.test  ## Run the whole test suite.
 
 faults: $(VENV)/.test  ## Faults at every place, 200 kill -9, 32 racing processes, 8,000 runs at once. Half an hour.
 	FITBOOK_TEST_FAULTS=1 $(BIN)/python -m pytest -n 2 tests/faults tests/store/test_writers.py $(TEST_ARGS)
+
+mutations: $(VENV)/.test  ## A million damaged pickles of models: each is refused or loaded. Quarter of an hour.
+	FITBOOK_TEST_MUTATIONS=1000000 $(BIN)/python -m pytest tests/flavors/test_mutations.py $(TEST_ARGS)
 
 twins: $(VENV)/.test  ## Run 65 scripts with and without autologging, on a full disk and with a locked store: equal output. Half an hour.
 	$(BIN)/python tests/twins/twin.py $(TWINS)

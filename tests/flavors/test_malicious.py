@@ -154,6 +154,16 @@ class _Fields:
         return np.dtype, ("V8", False, True), (3, "|", None, ("a",), fields, 8, 1, 16)
 
 
+class _Reduced:
+    """What is made by a call, and nothing after it."""
+
+    def __init__(self, *made: Any) -> None:
+        self.made = made
+
+    def __reduce__(self) -> Any:
+        return self.made
+
+
 class _Short:
     """An array that claims to be larger than what it has."""
 
@@ -316,6 +326,19 @@ def _machine() -> Iterator[tuple[str, bytes]]:
     yield "k37-dtype of objects", pickle.dumps(_Kind(63))
     yield "k37-dtype's fields", pickle.dumps(_Fields())
     yield "k30-dtype changed after use", _changed_dtype()
+    buffer = (
+        b"(\x96"
+        + struct.pack("<Q", 8)
+        + bytes(8)
+        + text("numpy")
+        + text("dtype")
+        + b"\x93"
+        + text("i4")
+        + b"\x89\x88\x87R"
+    )
+    yield "k30-array over too few bytes", b"\x80\x05" + frombuffer + buffer + b"K\x03\x85" + text("C") + b"tR."
+    masked = np.ma.array([1.0]).__reduce__()[:2]
+    yield "k30-masked array of nothing", pickle.dumps(_Reduced(*masked))
     yield "k37-dtype without its unit", pickle.dumps(_Kind(0, kind="m8"))
     yield "k37-dtype with metadata", pickle.dumps(_Kind(0, {"a": 1}))
     yield "k37-struct with objects", pickle.dumps(np.zeros(1, [("a", "O")]), protocol=4)

@@ -94,6 +94,13 @@ def test_models_are_understood_alike(model: Any, slowly: Any) -> None:
         + b"t",
         b"K\x01\x94(" + b"h\x00" * 12 + b"t(" + b"h\x00" * 12 + b"K\x07t\x86",
         b"(" + b"h\x00" * 12 + b"t",
+        b"cnumpy\nzeros\n\x94(\x96"
+        + struct.pack("<Q", 2)
+        + b"ab\x94h\x00K\x02\x85\x94h\x00t\x94R\x94(h\x01h\x02h\x03h\x04tt",
+        b"cnumpy\nzeros\n\x94(\x96"
+        + struct.pack("<Q", 2)
+        + b"ab\x94h\x00K\x02\x85\x94h\x00t\x94R\x94h\x01h\x02h\x03\x870("
+        + b"h\x04h\x03h\x02h\x01t\x86",
         b"(",
     ],
 )

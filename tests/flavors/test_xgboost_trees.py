@@ -56,6 +56,15 @@ def test_what_would_crash_is_refused(name: str, value: int, tmp_path: Path) -> N
         XGBOOST.load(tmp_path, {"data": "json"})
 
 
+def test_a_child_before_the_first_node_is_refused(tmp_path: Path) -> None:
+    document = json.loads(trained().save_raw("json"))
+    tree = document["learner"]["gradient_booster"]["model"]["trees"][0]
+    tree["left_children"][0], tree["parents"][-2] = -2, 0  # which Python takes for the last but one
+    (tmp_path / "json").write_text(json.dumps(document))
+    with pytest.raises(UntrustedModel, match="is not there"):
+        XGBOOST.load(tmp_path, {"data": "json"})
+
+
 def test_a_damaged_pickle_is_refused() -> None:
     data = pickle.dumps(trained(), protocol=5)
     with pytest.raises(UntrustedModel, match="is not loaded"):
