@@ -152,6 +152,20 @@ class Contents:
             len(node.args) == 3 and node.args[1] in ("builtins object", "builtins dict"),
             "it builds an object in an odd way",
         )
+        made = node.args[0]
+        need(
+            type(made) is Name
+            and not (made in _AT_ONCE or made in AT_THE_END or made in _CALLS or made.startswith("scipy.stats.")),
+            "it builds an object in another way than its class does",
+        )
+
+    def of_its_own(self, node: Node) -> None:
+        """What makes objects of any class that it is given makes those of its own module only."""
+        kind = node.args[0] if node.args else None
+        need(
+            type(kind) is Name and kind.startswith(_MAKES[node.callee]),
+            "it builds an object by what is there for others",
+        )
 
     def raw_bytes(self, node: Node) -> None:
         """Bytes are given, not a number of them."""
@@ -274,7 +288,16 @@ _AT_ONCE: dict[str, _Check] = {
     **{f"scipy.sparse._coo coo_{what}": _coordinates for what in ("matrix", "array")},
 }
 
+# What makes objects of any class, and how the names of those begin that it is there for.
+_MAKES: dict[str, tuple[str, ...]] = {
+    "sklearn.metrics._dist_metrics newObj": ("sklearn.metrics._dist_metrics ",),
+    "sklearn.neighbors._kd_tree newObj": ("sklearn.neighbors._kd_tree ",),
+    "sklearn.neighbors._ball_tree newObj": ("sklearn.neighbors._ball_tree ",),
+    "pandas.core.indexes.base _new_Index": ("pandas Index", "pandas RangeIndex", "pandas.core.indexes."),
+}
+
 _CALLS: dict[str, _Check] = {
+    **dict.fromkeys(_MAKES, Contents.of_its_own),
     "builtins getattr": Contents.attribute,
     "builtins bytearray": Contents.raw_bytes,
     "copyreg _reconstructor": Contents.plain_base,

@@ -53,15 +53,17 @@ class Items:
         self.closed = False
 
     def as_dict(self) -> dict[bytes, Any]:
-        """By key; keys that are no text are left out.
+        """By key; keys that are neither text nor objects are left out.
 
         Raises
         ------
         Refused
-            There are so many that they were passed over.
+            There are so many that they were passed over, or one is an object, which may be equal to a text.
         """
         if self._read is not None:
             return self._read
+        if Node in map(type, self.flat[::2]):
+            raise Refused("the state of an object has names that are no plain text")
         values = iter(self.flat)
         read = {key: value for key, value in zip(values, values, strict=True) if type(key) is bytes}
         if len(read) * 2 < len(self.flat) and OPAQUE in self.flat[::2]:
