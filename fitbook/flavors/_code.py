@@ -20,7 +20,7 @@ from typing import Any
 from fitbook._log import FitbookWarning
 from fitbook.errors import AlreadyExists, InvalidValue, ModelError, NotFound
 from fitbook.flavors._base import Snapshot, inside, read
-from fitbook.flavors._trust import trusts_code
+from fitbook.flavors._trust import is_own, trusts_code
 from fitbook.models._environment import distributions_of
 from fitbook.models._mlmodel import Model
 from fitbook.models._script import choosing
@@ -87,7 +87,7 @@ def imported_by(files: Mapping[str, bytes]) -> set[str]:
 
 
 def make_importable(folder: Path, described: Model) -> None:
-    """Put the user's own files of a model first on the import path, for as long as this process runs; others' nowhere.
+    """Put a model's files on the import path while this process runs: the user's first, trusted ones last, others nowhere.
 
     Raises
     ------
@@ -116,9 +116,11 @@ def make_importable(folder: Path, described: Model) -> None:
                 stacklevel=4,
             )
         scripts = {name for name in map(script_name, described.flavors.values()) if name is not None}
-        if modules and trusts_code(modules | scripts, lambda: _program(folder, described)):
+        if modules and is_own(_program(folder, described)):
             sys.path.insert(0, str(code))
-            importlib.invalidate_caches()
+        elif modules and trusts_code(modules | scripts):
+            sys.path.append(str(code))  # a module of the user's by the same name is what the user has trusted
+        importlib.invalidate_caches()
 
 
 def _program(folder: Path, described: Model) -> bytes:

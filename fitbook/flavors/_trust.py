@@ -135,25 +135,24 @@ def check_program(data: bytes, name: str, *, source: str) -> None:
         _let_pass(data, source, UntrustedModel(source, [name]))
 
 
-def trusts_code(modules: Collection[str], program: Callable[[], bytes]) -> bool:
-    """Whether what is beside a model may be imported: the model is the user's own, or something of that code is trusted.
+def trusts_code(modules: Collection[str]) -> bool:
+    """Whether what is beside a model may be imported though it is not the user's own: something of it is trusted.
 
     Otherwise anybody's ``import`` of a module that is not installed here would run it.
 
     Parameters
     ----------
     modules : collection of str
-        Top-level modules, and the file name of the script that is the model.
-    program : callable
-        Gives the model's pickle or script; called if it matters.
+        Top-level modules, and file names of scripts.
     """
-    named = {part for name in trusted_names() for part in (name, name.partition(".")[0])}
-    return bool(named & set(modules)) or settings.ALLOW_UNSAFE_PICKLE.get() or _is_own(program())
+    trusted = trusted_names()
+    named = {name.partition(".")[0] for name in trusted} | trusted
+    return bool(named & set(modules)) or settings.ALLOW_UNSAFE_PICKLE.get()
 
 
 def _let_pass(data: bytes, source: str, refusal: UntrustedModel) -> None:
     """Raise what is given, unless the data are the user's own work, or everything is allowed, which is said."""
-    if _is_own(data):
+    if is_own(data):
         return
     if not settings.ALLOW_UNSAFE_PICKLE.get():
         raise refusal
@@ -213,7 +212,8 @@ def _from_file() -> Iterator[str]:
     return _names(line.partition("#")[0] for line in lines)
 
 
-def _is_own(data: bytes) -> bool:
+def is_own(data: bytes) -> bool:
+    """Whether a pickle or script is the user's own work, byte for byte."""
     digest = hashlib.sha256(data).hexdigest()  # of the very bytes that are loaded, not of the file
     return digest in _of_this_process or digest in _policy.get(_nobody).own()
 

@@ -36,4 +36,17 @@ def test_a_stranger_s_script_and_code_want_trust(tmp_path: Path, monkeypatch: py
     assert sys.path == path
     with trusting(["stranger.py"]):  # who trusts the script means what it imports, too
         assert load_pyfunc(tmp_path / "model", suppress_warnings=True).predict([[1]]) == [7]
-    assert sys.path == [str(tmp_path / "model" / "code"), *path]
+    assert sys.path == [*path, str(tmp_path / "model" / "code")]
+
+
+def test_a_module_of_the_user_s_own_is_not_replaced_by_one_beside_a_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subprocess.run([sys.executable, "-c", SAVE], cwd=tmp_path, check=True)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "beside.py").write_text("x = 1")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "mine"), *sys.path])
+    monkeypatch.setitem(sys.modules, "beside", None)
+    monkeypatch.delitem(sys.modules, "beside")
+    with trusting(["stranger.py"]):
+        assert load_pyfunc(tmp_path / "model", suppress_warnings=True).predict([[1]]) == [1]
