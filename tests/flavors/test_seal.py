@@ -17,6 +17,13 @@ from fitbook.flavors._seal import own_digests
 MAKE = "from fitbook.flavors._seal import sealed; print(sealed(b'', {}).decode())"
 
 
+OWN = """
+from pathlib import Path
+from fitbook.flavors._seal import own_digests
+print(len(own_digests(Path("model"))))
+"""
+
+
 @pytest.fixture
 def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the key will be."""
@@ -83,8 +90,8 @@ def test_without_a_home_a_model_is_own_in_its_process_only(
     monkeypatch.chdir(tmp_path)
     folder = write(flavor_named("python_function").snapshot(len), tmp_path / "model")
     assert own_digests(folder)
-    script = "import sys; from pathlib import Path; from fitbook.flavors._seal import own_digests as own; print(len(own(Path('model'))))"
-    assert subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout.strip() == b"0"
+    elsewhere = subprocess.run([sys.executable, "-c", OWN], capture_output=True, check=True)
+    assert elsewhere.stdout.strip() == b"0"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "model"]
 
 

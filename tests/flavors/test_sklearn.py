@@ -13,7 +13,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from fitbook._log import FitbookWarning
 from fitbook.errors import ModelError
 from fitbook.flavors import flavor_named, load_pyfunc, opened, render, write
-from fitbook.models import Model, infer_signature
+from fitbook.models import infer_signature
 
 SKLEARN = flavor_named("sklearn")
 X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)), columns=["a", "b", "c"])

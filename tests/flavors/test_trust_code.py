@@ -7,7 +7,6 @@ import py_compile
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,13 +26,13 @@ fitbook.pyfunc.save_model("model", python_model="stranger.py", code_paths=["besi
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
+def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A model that is a script, with a module beside it, and the key of who saved it."""
     place = tmp_path_factory.mktemp("saved")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FITBOOK_KEY_FILE", str(place / "key"))
         subprocess.run([sys.executable, "-c", SAVE], cwd=place, check=True)
-    yield place / "model", place / "key"
+    return place / "model", place / "key"
 
 
 @pytest.fixture
