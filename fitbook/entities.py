@@ -384,8 +384,7 @@ class StoredFile:
 class LoggedModel(Entity):
     """A model that a run logged: where its files are, and the digest of the file that would be unpickled.
 
-    The digest is empty where there is no such file, and for a model that was imported: by it a model is known to be the
-    user's own work.
+    The digest is empty where there is no such file, and for a model that was imported.
     """
 
     model_id: str

@@ -105,6 +105,12 @@ TRUSTED_FILE = Setting(
     "~/.config/fitbook/trusted.txt",
     "A file of such names, one a line; # begins a comment.",
 )
+KEY_FILE = Setting(
+    "FITBOOK_KEY_FILE",
+    str,
+    "~/.config/fitbook/own-models.key",
+    "The key by which your own models are known; made when the first is saved.",
+)
 ALLOW_UNSAFE_PICKLE = Setting(
     "FITBOOK_ALLOW_UNSAFE_PICKLE", flag, False, "Load every model whatever it does, with a warning each time."
 )

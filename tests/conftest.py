@@ -15,7 +15,6 @@ pytest.register_assert_rewrite("fitbook.testing")
 
 from fitbook import settings  # noqa: E402
 from fitbook.autolog import _guard, autolog  # noqa: E402
-from fitbook.flavors import _trust  # noqa: E402
 from fitbook.store import _database  # noqa: E402
 from fitbook.testing.fixtures import swallowed_fails  # noqa: E402, F401
 from fitbook.tracking import _active, _backend  # noqa: E402
@@ -27,7 +26,12 @@ if "mix_stderr" in inspect.signature(CliRunner).parameters:  # click 8.1 mixes o
 
 
 @pytest.fixture(autouse=True)
-def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swallowed_fails: None) -> Iterator[None]:  # noqa: F811
+def isolated(
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    swallowed_fails: None,  # noqa: F811
+) -> Iterator[None]:
     """Give each test a store, settings and tracking state of its own; leave nothing to the next."""
     for setting in settings.ALL:
         monkeypatch.delenv(setting.name, raising=False)
@@ -39,7 +43,7 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swallowed_fails: N
     monkeypatch.setattr(_backend, "_chosen_uri", None)
     monkeypatch.setattr(_backend, "_pinned", {})
     monkeypatch.setattr(_backend, "_chosen_experiment", None)
-    monkeypatch.setattr(_trust, "_of_this_process", {})
+    monkeypatch.setenv(settings.KEY_FILE.name, str(tmp_path_factory.getbasetemp() / "own-models.key"))
     _forget_runs()
     yield
     if "fitbook.autolog._switch" in sys.modules:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, runtime_checkable
 
 from fitbook.errors import AlreadyExists, ModelError
-from fitbook.flavors._trust import vouch
+from fitbook.flavors._seal import digest_of, sealed
 from fitbook.models._environment import FROZEN, Requirements, expanded, requirements_of
 from fitbook.models._example import example_files
 from fitbook.models._installed import frozen
@@ -98,6 +98,15 @@ class Snapshot:
         pins = found.pins if given is None else (*given, *(self.extra_pip_requirements or ()))
         return Requirements(pins, tuple(m for m in found.local if m not in self.own_modules), self._constraints)
 
+    def source_files(self) -> dict[str, Path]:
+        """The files that are to be copied, by relative path."""
+        return {
+            f"{name}/{file.relative_to(source).as_posix()}" if file != source else name: file
+            for name, source in self.sources.items()
+            for file in (sorted(source.rglob("*")) if source.is_dir() else [source])
+            if file.is_file()
+        }
+
     @property
     def size_bytes(self) -> int:
         """The size of the files in memory."""
@@ -140,14 +149,20 @@ def render(
     Parameters
     ----------
     snapshot : Snapshot
-        Its ``sources`` are not read: whoever writes the folder copies them.
+        Its ``sources`` are read for the seal only: whoever writes the folder copies them.
     run_id, artifact_path, model_id : str, optional
         Where the model belongs.
 
     Returns
     -------
     dict of str to bytes
-        Content by relative path; the MLmodel file is the last, so that a folder with one is complete.
+        Content by relative path; the MLmodel file is the last, so that a folder with one is complete. It is sealed as the
+        user's own work.
+
+    Raises
+    ------
+    ModelError
+        One of the sources can't be read.
     """
     files = {**snapshot.files, **snapshot.requirements.files(snapshot.conda_env)}
     if snapshot.freeze_environment:
@@ -166,7 +181,20 @@ def render(
         metadata=snapshot.metadata,
         model_size_bytes=sum(map(len, files.values())),
     )
-    return {**files, MLMODEL: model.to_yaml().encode()}
+    return {**files, MLMODEL: sealed(model.to_yaml().encode(), _digests(snapshot, files))}
+
+
+def _digests(snapshot: Snapshot, files: Mapping[str, bytes]) -> dict[str, str]:
+    """The sha256 of each file that a folder will have, in hex."""
+    program = snapshot.pickled or snapshot.script  # the largest, whose digest is known
+    digests = {
+        name: snapshot.sha256 or "" if name == program else hashlib.sha256(content).hexdigest()
+        for name, content in files.items()
+    }
+    try:
+        return {**{name: digest_of(path) for name, path in snapshot.source_files().items()}, **digests}
+    except OSError as error:
+        raise ModelError(f"The model can't be written: {error}") from error
 
 
 def write(snapshot: Snapshot, folder: str | Path, **where: str | None) -> Path:
@@ -188,8 +216,6 @@ def write(snapshot: Snapshot, folder: str | Path, **where: str | None) -> Path:
         The folder or one of the sources can't be written or read.
     """
     folder = Path(folder)
-    if snapshot.sha256 is not None:
-        vouch(snapshot.sha256)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise AlreadyExists("file or folder", str(folder), "Save the model into a new or empty folder.")
     files = render(snapshot, **where)

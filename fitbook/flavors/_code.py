@@ -6,26 +6,20 @@ import ast
 import builtins
 import contextlib
 import hashlib
-import importlib
 import os
 import re
 import sys
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from fitbook._log import FitbookWarning
 from fitbook.errors import AlreadyExists, InvalidValue, ModelError, NotFound
-from fitbook.flavors._base import Snapshot, inside, read
-from fitbook.flavors._trust import is_own, trusts_code
+from fitbook.flavors._base import Snapshot
+from fitbook.flavors._seal import CODE
 from fitbook.models._environment import distributions_of
-from fitbook.models._mlmodel import Model
 from fitbook.models._script import choosing
-
-CODE = "code"
 
 
 def with_code(snapshot: Snapshot, code_paths: Iterable[str | os.PathLike[str]], *, infer: bool = False) -> Snapshot:
@@ -84,52 +78,6 @@ def imported_by(files: Mapping[str, bytes]) -> set[str]:
                 found.add(node.module)
     tops = {name.partition(".")[0] for name in found} - sys.stdlib_module_names
     return {top for top in tops if distributions_of(top)}
-
-
-def make_importable(folder: Path, described: Model) -> None:
-    """Put a model's files on the import path while this process runs: the user's first, trusted ones last, others nowhere.
-
-    Raises
-    ------
-    ModelError
-        They would stand in the way of Python's own modules or of an installed package, or lie outside of the folder.
-    """
-    named = (config["code"] for config in described.flavors.values() if config.get("code"))
-    for code in {inside(folder, name).absolute() for name in named}:
-        if str(code) in sys.path:
-            continue
-        modules = {path.stem for path in code.glob("*.py")} | {
-            path.name for path in code.glob("*/") if _is_package(path)
-        }
-        hidden = sorted(m for m in modules if m in sys.stdlib_module_names or distributions_of(m))
-        if hidden:
-            raise ModelError(
-                f"The code of the model in {folder} would take the place of {', '.join(hidden)}, which are Python's or an "
-                "installed package's."
-            )
-        others = sorted(m for m in modules if not _is_below(getattr(sys.modules.get(m), "__file__", None), code))
-        if others:
-            warnings.warn(
-                f"The model in {folder} has its own {', '.join(others)}, and other modules of these names are imported "
-                "already: those are used. Load the model in a fresh process to have its own.",
-                FitbookWarning,
-                stacklevel=4,
-            )
-        scripts = {name for name in map(script_name, described.flavors.values()) if name is not None}
-        if modules and is_own(_program(folder, described)):
-            sys.path.insert(0, str(code))
-        elif modules and trusts_code(modules | scripts):
-            sys.path.append(str(code))  # a module of the user's by the same name is what the user has trusted
-        importlib.invalidate_caches()
-
-
-def _program(folder: Path, described: Model) -> bytes:
-    """What of a model would be unpickled or run; nothing if that is not to be found."""
-    keys = ("model_code_path", "python_model", "pickled_model")
-    for config in described.flavors.values():
-        if any(config.get(key) is not None for key in keys):
-            return read(folder, {**config, keys[0]: script_name(config)}, *keys)[0]
-    return b""
 
 
 def script_name(config: Mapping[str, Any]) -> str | None:
@@ -215,11 +163,3 @@ def _source_of(module: str) -> Path | None:
     if not file:
         return None
     return Path(file).parent if Path(file).name == "__init__.py" else Path(file)
-
-
-def _is_package(path: Path) -> bool:
-    return path.name.isidentifier() and any(path.glob("*.py"))
-
-
-def _is_below(file: str | None, folder: Path) -> bool:
-    return file is None or Path(file).resolve().is_relative_to(folder.resolve())

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from fitbook._log import FitbookWarning
 from fitbook.errors import ModelError, NotFound
 from fitbook.flavors._base import Predicting
-from fitbook.flavors._code import make_importable
+from fitbook.flavors._importable import make_importable
 from fitbook.flavors._lookup import flavor_named, flavor_names
 from fitbook.flavors._python_model import LOADERS, BoundPythonModel
+from fitbook.flavors._seal import own_digests
+from fitbook.flavors._trust import owning
 from fitbook.models._hints import instances, is_list_hint
 from fitbook.models._infer import is_frame
 from fitbook.models._installed import warn_of_differences
@@ -104,8 +108,9 @@ class PyFuncModel:
         return "\n".join(lines)
 
 
-def opened(folder: Path, *, check: bool = True) -> Model:
-    """Read a model's MLmodel file, and prepare for loading what it describes.
+@contextmanager
+def opened(folder: Path, *, check: bool = True) -> Iterator[Model]:
+    """Read a model's MLmodel file; what it describes is loaded inside of the block.
 
     The user's own code in the folder becomes importable, and packages of other versions than the model was saved with
     are told in one warning, unless ``check`` is False.
@@ -121,8 +126,10 @@ def opened(folder: Path, *, check: bool = True) -> Model:
     described.check_readable()
     if check:
         warn_of_differences(folder, described)
-    make_importable(folder, described)
-    return described
+    own = cache(lambda: own_digests(folder))
+    make_importable(folder, described, own=own)
+    with owning(own):
+        yield described
 
 
 def load_pyfunc(
@@ -147,7 +154,11 @@ def load_pyfunc(
         The model is damaged, or none of its flavors is known here.
     """
     folder = Path(folder)
-    metadata = opened(folder, check=not suppress_warnings)
+    with opened(folder, check=not suppress_warnings) as metadata:
+        return _loaded(folder, metadata, model_config)
+
+
+def _loaded(folder: Path, metadata: Model, model_config: Mapping[str, Any] | str | None) -> PyFuncModel:
     function = metadata.flavors.get("python_function", {})
     for name in metadata.flavors:
         if name == "python_function":

@@ -11,7 +11,6 @@ import hashlib
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
 
 from fitbook import settings
@@ -23,30 +22,13 @@ from fitbook.flavors._nodes import Refused
 from fitbook.flavors._scan import Scanner
 from fitbook.flavors._unpickler import load_anything, load_permitted
 
-_MOST_OF_THIS_PROCESS = 10_000
-
-
-@dataclass(frozen=True)
-class _Policy:
-    trusted: frozenset[str] = frozenset()
-    own: Callable[[], Collection[str]] = tuple
-
-
-_policy: ContextVar[_Policy] = ContextVar("fitbook_trust")
-_nobody = _Policy()
-_of_this_process: dict[str, None] = {}
+_trusted: ContextVar[frozenset[str]] = ContextVar("fitbook_trusted", default=frozenset())
+_own: ContextVar[Callable[[], Collection[str]]] = ContextVar("fitbook_own", default=tuple)
 
 
 @contextlib.contextmanager
-def trusting(names: Iterable[str] = (), own: Callable[[], Collection[str]] = tuple) -> Iterator[None]:
-    """Say what is trusted while a model is loaded.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Exact names of classes and functions, e.g. ``"mypackage.features.Cleaner"``.
-    own : callable
-        Gives the digests (sha256, in hex) of pickles that are the user's own work; called if it matters.
+def trusting(names: Iterable[str]) -> Iterator[None]:
+    """Trust exact names of classes and functions, e.g. ``"mypackage.features.Cleaner"``, while a model is loaded.
 
     Raises
     ------
@@ -55,19 +37,21 @@ def trusting(names: Iterable[str] = (), own: Callable[[], Collection[str]] = tup
     """
     if isinstance(names, (str, bool)) or not all(isinstance(name, str) for name in names):
         raise InvalidValue(f"trusted is a list of names like 'mypackage.features.Cleaner', not {names!r}.")
-    token = _policy.set(_Policy(frozenset(names), own))
+    token = _trusted.set(frozenset(names))
     try:
         yield
     finally:
-        _policy.reset(token)
+        _trusted.reset(token)
 
 
-def vouch(sha256: str) -> None:
-    """Remember the digest of a pickle that this very process has written: loading it back needs no ceremony."""
-    _of_this_process[sha256] = None
-    if len(_of_this_process) > _MOST_OF_THIS_PROCESS:
-        with contextlib.suppress(StopIteration, KeyError):  # of several threads one is enough
-            del _of_this_process[next(iter(_of_this_process))]
+@contextlib.contextmanager
+def owning(digests: Callable[[], Collection[str]]) -> Iterator[None]:
+    """Say what gives the digests (sha256, in hex) of files that are the user's own work; it is called if it matters."""
+    token = _own.set(digests)
+    try:
+        yield
+    finally:
+        _own.reset(token)
 
 
 def loads(data: bytes, *, source: str, also: Collection[str] = ()) -> object:
@@ -91,6 +75,8 @@ def loads(data: bytes, *, source: str, also: Collection[str] = ()) -> object:
     ModelError
         The pickle needs something that is not installed here, or is damaged.
     """
+    if _is_own(data):
+        return _loaded(lambda: load_anything(data), source)
     refusal = None
     try:
         permitted, unknown = _looked_at(data, set(also))
@@ -135,24 +121,9 @@ def check_program(data: bytes, name: str, *, source: str) -> None:
         _let_pass(data, source, UntrustedModel(source, [name]))
 
 
-def trusts_code(modules: Collection[str]) -> bool:
-    """Whether what is beside a model may be imported though it is not the user's own: something of it is trusted.
-
-    Otherwise anybody's ``import`` of a module that is not installed here would run it.
-
-    Parameters
-    ----------
-    modules : collection of str
-        Top-level modules, and file names of scripts.
-    """
-    trusted = trusted_names()
-    named = {name.partition(".")[0] for name in trusted} | trusted
-    return bool(named & set(modules)) or settings.ALLOW_UNSAFE_PICKLE.get()
-
-
 def _let_pass(data: bytes, source: str, refusal: UntrustedModel) -> None:
     """Raise what is given, unless the data are the user's own work, or everything is allowed, which is said."""
-    if is_own(data):
+    if _is_own(data):
         return
     if not settings.ALLOW_UNSAFE_PICKLE.get():
         raise refusal
@@ -194,7 +165,7 @@ def _holding_together() -> Iterator[None]:
 
 def trusted_names() -> set[str]:
     """What the caller, the environment and the user's file trust, as ``module.name``."""
-    return {*_policy.get(_nobody).trusted, *_names(settings.TRUSTED.get().split(",")), *_from_file()}
+    return {*_trusted.get(), *_names(settings.TRUSTED.get().split(",")), *_from_file()}
 
 
 def _names(texts: Iterable[str]) -> Iterator[str]:
@@ -212,10 +183,8 @@ def _from_file() -> Iterator[str]:
     return _names(line.partition("#")[0] for line in lines)
 
 
-def is_own(data: bytes) -> bool:
-    """Whether a pickle or script is the user's own work, byte for byte."""
-    digest = hashlib.sha256(data).hexdigest()  # of the very bytes that are loaded, not of the file
-    return digest in _of_this_process or digest in _policy.get(_nobody).own()
+def _is_own(data: bytes) -> bool:
+    return hashlib.sha256(data).hexdigest() in _own.get()()  # of the very bytes that are loaded, not of the file
 
 
 def _loaded(load: Callable[[], object], source: str) -> object:

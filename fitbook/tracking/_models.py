@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -25,7 +24,6 @@ from fitbook.models import Model, ModelSignature, describe_signature
 from fitbook.registry import ModelIdUri, ModelUri, PathUri, RemoteUri, RunUri, parse
 from fitbook.tracking import _active, _context
 from fitbook.tracking._backend import Backend, current, current_experiment_id, readable
-from fitbook.tracking._own import own_digests
 from fitbook.tracking._run import ActiveRun, RunHandle, new_draft, now_ms, start
 
 
@@ -57,14 +55,8 @@ class PendingModel:
     def write(self) -> dict[str, bytes]:
         """Write the files, and note the model in the store; returns the files that were made here."""
         files = self._rendered()
-        everything: dict[str, bytes | Path] = {}
-        for name, source in self.snapshot.sources.items():
-            for file in sorted(source.rglob("*")) if source.is_dir() else [source]:
-                if file.is_file():
-                    inside = f"{name}/{file.relative_to(source).as_posix()}" if file != source else name
-                    everything[f"{self.path}/{inside}"] = file
-        everything |= {f"{self.path}/{name}": content for name, content in files.items()}
-        self.run.writable.put_all(everything)
+        everything: dict[str, bytes | Path] = {**self.snapshot.source_files(), **files}
+        self.run.writable.put_all({f"{self.path}/{name}": content for name, content in everything.items()})
         size = sum(map(len, files.values()))
         self.run.backend.store.record_model(
             LoggedModel(
@@ -221,29 +213,18 @@ def load_model(
 
     ``trusted`` are names that its pickle may hold besides those that fitbook knows; see `fitbook.flavors.trusting`.
     """
-    uri = _parsed(model_uri)
-    if isinstance(uri, (PathUri, RemoteUri)):
-        with trusting(trusted):
-            return _loaded(_folder(None, uri), model_uri, flavor, suppress_warnings, more)
-    backend = readable()
-    place = _place(backend, uri)
-    with trusting(trusted, partial(own_digests, backend, place)):
-        return _loaded(_folder(backend, place), model_uri, flavor, suppress_warnings, more)
-
-
-def _loaded(
-    folder: Path, model_uri: str | Path, flavor: str | None, suppress_warnings: bool, more: dict[str, Any]
-) -> Any:
-    if flavor is None:
-        return load_pyfunc(folder, suppress_warnings=suppress_warnings, **more)
-    described = opened(folder, check=not suppress_warnings)
-    config = described.flavors.get(flavor)
-    if config is None:
-        raise ModelError(
-            f"The model {str(model_uri)!r} has no flavor {flavor!r}; it has {', '.join(described.flavors)}. Load it with "
-            "the matching module, or with fitbook.pyfunc.load_model()."
-        )
-    return flavor_named(flavor).load(folder, config)
+    folder = local_folder(model_uri)
+    with trusting(trusted):
+        if flavor is None:
+            return load_pyfunc(folder, suppress_warnings=suppress_warnings, **more)
+        with opened(folder, check=not suppress_warnings) as described:
+            config = described.flavors.get(flavor)
+            if config is None:
+                raise ModelError(
+                    f"The model {str(model_uri)!r} has no flavor {flavor!r}; it has {', '.join(described.flavors)}. Load "
+                    "it with the matching module, or with fitbook.pyfunc.load_model()."
+                )
+            return flavor_named(flavor).load(folder, config)
 
 
 def model_path(artifact_path: str | None, name: str | None) -> str:

@@ -61,7 +61,7 @@ def _logged(described: Model, run_id: str, path: str, files: Mapping[str, Stored
         run_id=run_id,
         artifact_path=path,
         flavor=flavor,
-        sha256="",  # what is noted there is fitbook's own work, and loaded as the user's
+        sha256="",  # which file would be unpickled is not known here
         size_bytes=sum(file.size for name, file in files.items() if name.startswith(f"{path}/")),
         creation_timestamp=_milliseconds(described.utc_time_created),
     )

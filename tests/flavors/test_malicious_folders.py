@@ -28,7 +28,7 @@ from sklearn.svm import SVC
 
 import fitbook.sklearn
 from fitbook.errors import FitbookError, ModelError, UntrustedModel
-from fitbook.flavors import _trust, flavor_named, load_pyfunc, write
+from fitbook.flavors import flavor_named, load_pyfunc, write
 
 X = np.random.RandomState(0).uniform(size=(60, 4))
 Y = (X[:, 0] > 0.5).astype(int)
@@ -321,7 +321,6 @@ def test_k48_the_digest_of_another_model_vouches_for_nothing(tmp_path: Path) -> 
     for number in (1.0, 2.0):
         with fitbook.start_run():
             infos.append(fitbook.sklearn.log_model(FunctionTransformer(lambda x, by=number: x * by), "model"))
-    _trust._of_this_process.clear()
     one, other = ({file.read_bytes(): file for file in tmp_path.rglob("model.pkl")}).items()
     one[1].write_bytes(other[0])
     with closing(sqlite3.connect(next(tmp_path.rglob("fitbook.db")))) as connection, connection:

@@ -82,13 +82,15 @@ def test_column_schemas_give_the_model_a_frame(tmp_path):
     pd.testing.assert_frame_equal(got, pd.DataFrame(["x"]))
 
 
-def test_a_model_of_a_script_loads_in_another_process(tmp_path):
+def test_a_model_of_a_script_loads_in_another_process(tmp_path, monkeypatch):
     script = (
         "import sys; from fitbook.flavors import PythonModel, flavor_named, write\n"
         "class Mine(PythonModel):\n    def predict(self, model_input): return [x + 1 for x in model_input]\n"
         "write(flavor_named('python_function').snapshot(Mine()), sys.argv[1])"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path / "model")], check=True)
+    assert load_pyfunc(tmp_path / "model").predict([1, 2]) == [2, 3]  # it is this user's
+    monkeypatch.setenv("FITBOOK_KEY_FILE", str(tmp_path / "stranger.key"))
     with pytest.raises(UntrustedModel) as refused:
         load_pyfunc(tmp_path / "model")
     with trusting(refused.value.names):

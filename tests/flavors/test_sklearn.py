@@ -12,8 +12,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from fitbook._log import FitbookWarning
 from fitbook.errors import ModelError
-from fitbook.flavors import flavor_named, load_pyfunc, render, write
-from fitbook.models import Model, infer_signature
+from fitbook.flavors import flavor_named, load_pyfunc, opened, render, write
+from fitbook.models import infer_signature
 
 SKLEARN = flavor_named("sklearn")
 X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)), columns=["a", "b", "c"])
@@ -36,8 +36,8 @@ def test_a_saved_model_predicts_as_before(estimator, data, tmp_path):
     expected = model.predict(data)
     signature = infer_signature(data, expected)
     folder = write(SKLEARN.snapshot(model, signature=signature, input_example=data[:2]), tmp_path / "model")
-    described = Model.load(folder)
-    np.testing.assert_array_equal(SKLEARN.load(folder, described.flavors["sklearn"]).predict(data), expected)
+    with opened(folder) as described:
+        np.testing.assert_array_equal(SKLEARN.load(folder, described.flavors["sklearn"]).predict(data), expected)
     np.testing.assert_array_equal(load_pyfunc(folder).predict(data), expected)
     assert described.signature == signature
     assert len(described.load_input_example(folder)) == 2

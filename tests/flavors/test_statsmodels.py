@@ -6,15 +6,15 @@ import statsmodels.formula.api as smf
 from statsmodels.tsa.arima.model import ARIMA
 
 from fitbook.errors import InvalidValue, SchemaMismatch
-from fitbook.flavors import flavor_named, load_pyfunc, write
-from fitbook.models import Model
+from fitbook.flavors import flavor_named, load_pyfunc, opened, write
 
 FLAVOR = flavor_named("statsmodels")
 
 
 def _kept(results, example, tmp_path, **options):
     folder = write(FLAVOR.snapshot(results, input_example=example, **options), tmp_path / "model")
-    return FLAVOR.load(folder, Model.load(folder).flavors["statsmodels"]), load_pyfunc(folder)
+    with opened(folder) as described:
+        return FLAVOR.load(folder, described.flavors["statsmodels"]), load_pyfunc(folder)
 
 
 @pytest.mark.parametrize("family", [sm.families.Gaussian(), sm.families.Binomial()])

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +22,6 @@ import fitbook
 import fitbook.pyfunc
 import fitbook.sklearn
 from fitbook.errors import UntrustedModel
-from fitbook.flavors import _trust
 
 X, Y = np.arange(6.0).reshape(3, 2), np.arange(3.0)
 
@@ -34,9 +37,7 @@ class Canary:
 def info() -> fitbook.tracking.ModelInfo:
     model = make_pipeline(FunctionTransformer(lambda x: x * 2), LinearRegression()).fit(X, Y)
     with fitbook.start_run():
-        found = fitbook.sklearn.log_model(model, "model", registered_model_name="mine")
-    _trust._of_this_process.clear()
-    return found
+        return fitbook.sklearn.log_model(model, "model", registered_model_name="mine")
 
 
 @pytest.fixture
@@ -48,40 +49,58 @@ def _file(home: Path) -> Path:
     return next(home.rglob("model.pkl"))
 
 
+def _forget_files(home: Path) -> None:
+    """Remove the notes by which a change would be noticed before."""
+    with closing(sqlite3.connect(home / "fitbook.db")) as connection, connection:
+        connection.execute("DELETE FROM files")
+
+
 def test_my_own_models_need_no_ceremony(info: Any) -> None:
     for uri in (info.model_uri, "models:/mine/1", f"models:/{info.model_id}"):
         assert np.allclose(fitbook.sklearn.load_model(uri).predict(X), Y)
         assert np.allclose(fitbook.pyfunc.load_model(uri).predict(X), Y)
 
 
-def test_the_same_files_as_a_mere_folder_are_foreign(info: Any, home: Path) -> None:
-    with pytest.raises(UntrustedModel) as refused:
-        fitbook.sklearn.load_model(_file(home).parent)
-    assert any(name.startswith("cloudpickle.") for name in refused.value.names)
-    assert np.allclose(fitbook.sklearn.load_model(_file(home).parent, trusted=refused.value.names).predict(X), Y)
-    assert np.allclose(fitbook.pyfunc.load_model(_file(home).parent, trusted=refused.value.names).predict(X), Y)
+def test_a_store_that_was_handed_over_is_foreign(info: Any, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FITBOOK_KEY_FILE", str(home.parent / "of the one who unpacked it"))
+    for place in (info.model_uri, "models:/mine/1", _file(home).parent):
+        with pytest.raises(UntrustedModel) as refused:
+            fitbook.sklearn.load_model(place)
+        assert any(name.startswith("cloudpickle.") for name in refused.value.names)
+        assert np.allclose(fitbook.sklearn.load_model(place, trusted=refused.value.names).predict(X), Y)
+        assert np.allclose(fitbook.pyfunc.load_model(place, trusted=refused.value.names).predict(X), Y)
 
 
-@pytest.mark.parametrize("what", ["folder", "database"])
-def test_where_others_can_write_nothing_is_my_own(what: str, info: Any, home: Path) -> None:
-    (home if what == "folder" else home / "fitbook.db").chmod(0o777)
+def test_a_copy_of_my_own_store_is_my_own(info: Any, home: Path) -> None:
+    fitbook.set_tracking_uri(shutil.copytree(home, home.parent / "copy"))
+    assert np.allclose(fitbook.sklearn.load_model(info.model_uri).predict(X), Y)
+
+
+def test_where_others_can_write_my_own_models_are_still_known(info: Any, home: Path) -> None:
+    home.chmod(0o777)
+    assert np.allclose(fitbook.sklearn.load_model(info.model_uri).predict(X), Y)
+
+
+def test_a_model_without_a_seal_is_foreign(info: Any, home: Path) -> None:
+    file = _file(home).with_name("MLmodel")
+    file.write_bytes(file.read_bytes().rpartition(b"fitbook_seal")[0])
+    _forget_files(home)
     with pytest.raises(UntrustedModel):
         fitbook.sklearn.load_model(info.model_uri)
 
 
-def test_what_is_noted_without_a_digest_is_foreign(info: Any, home: Path) -> None:
-    with sqlite3.connect(home / "fitbook.db") as connection:
-        connection.execute("UPDATE logged_models SET sha256 = ''")
-    connection.close()
-    with pytest.raises(UntrustedModel):
-        fitbook.sklearn.load_model(info.model_uri)
+def test_a_saved_folder_is_my_own_in_another_process(tmp_path: Path) -> None:
+    script = (
+        "import sys, fitbook.sklearn; from sklearn.preprocessing import FunctionTransformer\n"
+        "{0}_model(*[FunctionTransformer(lambda x: x + 1)] * ('{0}' == 'fitbook.sklearn.save'), 'model')"
+    )
+    for step in ("fitbook.sklearn.save", "fitbook.sklearn.load"):
+        subprocess.run([sys.executable, "-c", script.format(step)], cwd=tmp_path, check=True)
 
 
 def test_a_file_that_was_swapped_is_foreign(info: Any, home: Path) -> None:
     _file(home).write_bytes(pickle.dumps(Canary()))
-    with sqlite3.connect(home / "fitbook.db") as connection:
-        connection.execute("DELETE FROM files")  # which would notice it before
-    connection.close()
+    _forget_files(home)
     with pytest.raises(UntrustedModel, match=r"posix\._exit"):
         fitbook.sklearn.load_model(info.model_uri)
 
