@@ -8,7 +8,8 @@ settings, keeps no state but loaded fonts, never warns about a character, and ne
 from __future__ import annotations
 
 import functools
-import io
+import struct
+import zlib
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -116,15 +117,8 @@ class Canvas:
         upright : bool
             Written from bottom to top.
         """
-        from PIL import Image, ImageDraw  # noqa: PLC0415
-
-        font, em = _font(size, bold), size * DPI / 72
-        width = int(font.getlength(words)) + 1
-        rise, depth = round(em * _CAP), round(em * _DEPTH)
-        pad = round(em * 0.3)  # accents and brackets stick out
-        mask = Image.new("L", (width, rise + depth + 2 * pad))
-        ImageDraw.Draw(mask).text((0, pad + rise), words, fill=255, font=font, anchor="ls")
-        ink = np.asarray(mask)
+        ink, rise, depth, pad = _written(words, size, bold)
+        width = ink.shape[1]
         below = depth * (1 - 2 * up) if up < 0.5 else 0.0  # from the anchor's line to the baseline
         if upright:
             ink = np.rot90(ink)
@@ -136,12 +130,21 @@ class Canvas:
         self._blend(ink, round(left), round(top), color)
 
     def png(self) -> bytes:
-        """The sheet as a PNG file."""
-        from PIL import Image  # noqa: PLC0415
+        """The sheet as a PNG file: https://www.w3.org/TR/png-3/.
 
-        out = io.BytesIO()
-        Image.fromarray(self._pixels).save(out, format="png", compress_level=1, dpi=(DPI, DPI))
-        return out.getvalue()
+        Pillow's writer tries five filters on each row, which takes three times as long and saves nothing on plots.
+        """
+        rows = np.zeros((self.height, 1 + 3 * self.width), dtype=np.uint8)  # each begins with its filter: none
+        rows[:, 1:] = self._pixels.reshape(self.height, -1)
+        per_metre = round(DPI / 0.0254)
+        return b"\x89PNG\r\n\x1a\n" + b"".join(
+            [
+                _chunk(b"IHDR", struct.pack(">IIBBBBB", self.width, self.height, 8, 2, 0, 0, 0)),  # 8 bits, RGB
+                _chunk(b"pHYs", struct.pack(">IIB", per_metre, per_metre, 1)),
+                _chunk(b"IDAT", zlib.compress(rows.tobytes(), 1)),
+                _chunk(b"IEND", b""),
+            ]
+        )
 
     def _blend(self, mask: NDArray[np.uint8], left: int, top: int, color: str) -> None:
         """Lay a colour over the sheet, as opaque as the mask says; what lies outside is cut off."""
@@ -174,6 +177,20 @@ def text_width(words: Sequence[str], size: float) -> float:
     return max((float(font.getlength(w)) for w in words), default=0.0)
 
 
+@functools.lru_cache(maxsize=512)  # numbers beside axes and titles are the same in many pictures
+def _written(words: str, size: float, bold: bool) -> tuple[NDArray[np.uint8], int, int, int]:
+    """The ink of a line, the heights of its capitals and descenders, and the room above and below, in pixels."""
+    from PIL import Image, ImageDraw  # noqa: PLC0415
+
+    font, em = _font(size, bold), size * DPI / 72
+    width = int(font.getlength(words)) + 1
+    rise, depth = round(em * _CAP), round(em * _DEPTH)
+    pad = round(em * 0.3)  # accents and brackets stick out
+    mask = Image.new("L", (width, rise + depth + 2 * pad))
+    ImageDraw.Draw(mask).text((0, pad + rise), words, fill=255, font=font, anchor="ls")
+    return np.asarray(mask), rise, depth, pad
+
+
 @functools.lru_cache(maxsize=32)
 def _font(size: float, bold: bool) -> Any:
     from PIL import ImageFont  # noqa: PLC0415
@@ -186,6 +203,11 @@ def _font(size: float, bold: bool) -> Any:
         return ImageFont.truetype(str(folder / name), pixels, layout_engine=ImageFont.Layout.BASIC)
     except OSError:
         return ImageFont.load_default(pixels)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    checked = kind + content
+    return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
 
 
 def _rgb(color: Sequence[float] | str) -> tuple[int, ...]:

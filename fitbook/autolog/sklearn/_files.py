@@ -32,10 +32,13 @@ def write_files(record: RunRecord, tables: Mapping[str, Table], pictures: Mappin
         texts["estimator.html"] = _describe.html(outline)
         record.run.writable.put_all({path: text.encode("utf-8", "surrogatepass") for path, text in texts.items()})
 
+    drawn: dict[str, bytes] = {}
+
     def draw(path: str, paint: Paint) -> None:
-        record.run.artifacts.put(path, paint())
+        drawn[path] = paint()
 
     record.later("writing tables and diagram", write_data)
-    if record.config.log_plots:
-        for path, paint in pictures.items():
+    if record.config.log_plots and pictures:
+        for path, paint in pictures.items():  # each for itself: a fit that begins waits for no more than one
             record.at_leisure(f"drawing {path}", functools.partial(draw, path, paint))
+        record.at_leisure("keeping what was drawn", lambda: record.run.artifacts.put_all(drawn))
