@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 pytest_plugins = ["fitbook.testing.servers"]
 pytest.register_assert_rewrite("fitbook.testing")
@@ -21,8 +21,9 @@ from fitbook.tracking import _active, _backend  # noqa: E402
 from fitbook.tracking._lease import leases  # noqa: E402
 from fitbook.tracking._writer import writer  # noqa: E402
 
-if "mix_stderr" in inspect.signature(CliRunner).parameters:  # click 8.1 mixes output and errors unless told
+if "mix_stderr" in inspect.signature(CliRunner).parameters:  # click 8.1 gives errors apart, or in the output: here both
     CliRunner.__init__ = functools.partialmethod(CliRunner.__init__, mix_stderr=False)  # type: ignore[method-assign]
+    Result.output = property(lambda self: self.stdout + self.stderr)  # type: ignore[method-assign]
 
 
 @pytest.fixture(autouse=True)

@@ -382,7 +382,7 @@ def timeout_of(backend: str) -> str:
 
 
 # Since joblib 1.4.
-UNORDERED = "generator_unordered" if "unordered" in (Parallel.__doc__ or "") else "generator"
+UNORDERED = "generator" if joblib.__version__.startswith("1.3.") else "generator_unordered"
 BEHAVIOURS: dict[str, Callable[..., Any]] = {
     "order": lambda: Parallel(n_jobs=2)(delayed(sqrt)(n) for n in range(50)),
     "generator": lambda: list(Parallel(n_jobs=2, return_as="generator")(delayed(sqrt)(n) for n in range(50))),
