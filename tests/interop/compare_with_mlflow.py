@@ -210,4 +210,4 @@ class Server:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(os.path.abspath(sys.argv[1])))  # not resolved: a link is what makes it an environment's
