@@ -153,7 +153,7 @@ class RegistryVerbs(ClientCore):
         parent = f"{source.name}/{source.version}"
         return self._registry.create_model_version(
             dst_name,
-            f"models:/{parent}",
+            f"models:/{parent}" if source.model_id else source.source,  # by the id its files are found when that is gone
             source.run_id,
             {**source.tags, PARENT_TAG: parent},
             source.description,

@@ -21,7 +21,7 @@ from fitbook.entities import LoggedModel, ModelVersion
 from fitbook.errors import AlreadyExists, InvalidValue, ModelError, NotFound
 from fitbook.flavors import Snapshot, flavor_named, load_pyfunc, opened, render, trusting, with_code, write
 from fitbook.models import Model, ModelSignature, describe_signature
-from fitbook.registry import ModelIdUri, ModelUri, PathUri, RemoteUri, RunUri, parse
+from fitbook.registry import ModelIdUri, ModelUri, PathUri, RemoteUri, RunUri, VersionUri, parse
 from fitbook.tracking import _active, _context
 from fitbook.tracking._backend import Backend, current, current_experiment_id, readable
 from fitbook.tracking._run import ActiveRun, RunHandle, new_draft, now_ms, start
@@ -314,7 +314,12 @@ def _place(backend: Backend, uri: ModelUri, through: int = 0) -> RunUri | PathUr
         return RunUri(logged.run_id, logged.artifact_path)
     if through > _MAX_COPIES:
         raise ModelError(f"The source of {uri} is a model version again and again; register it from its run.")
-    return _place(backend, parse(backend.registry.resolve(uri).source), through + 1)
+    version = backend.registry.resolve(uri)
+    source = parse(version.source)
+    if isinstance(source, VersionUri) and version.model_id:
+        with contextlib.suppress(NotFound):  # what was imported may have come without its run
+            return _place(backend, ModelIdUri(version.model_id))  # a copy outlives the version that it was made of
+    return _place(backend, source, through + 1)
 
 
 def _folder(backend: Backend | None, place: RunUri | PathUri | RemoteUri) -> Path:

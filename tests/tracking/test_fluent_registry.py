@@ -8,6 +8,7 @@ import pytest
 from sklearn.dummy import DummyClassifier
 
 import fitbook
+import fitbook.sklearn
 from fitbook.entities import Dataset, DatasetInput
 from fitbook.errors import InvalidValue, NotFound
 from fitbook.tracking import _context
@@ -59,7 +60,7 @@ def test_a_version_is_copied_to_another_model(client: fitbook.Client) -> None:
         assert (copied.name, copied.version, copied.source, dict(copied.tags)) == (
             "n",
             number,
-            "models:/m/1",
+            "runs:/0/m",  # no model is known there by an id
             {"k": "v", "fitbook.parent_version": "m/1"},
         )
     for wrong in ("runs:/0/m", "models:/m-" + "0" * 32, "./here"):
@@ -67,6 +68,24 @@ def test_a_version_is_copied_to_another_model(client: fitbook.Client) -> None:
             client.copy_model_version(wrong, "n")
     with pytest.raises(NotFound):
         client.copy_model_version("models:/m/9", "n")
+
+
+@pytest.mark.parametrize("where", ["run", "folder"])
+def test_a_copy_outlives_the_version_that_it_was_made_of(where: str, client: fitbook.Client, tmp_path: Path) -> None:
+    first, second = DummyClassifier().fit([[0]], [1]), DummyClassifier().fit([[0]], [2])
+    for name, model in (("first", first), ("second", second)):
+        fitbook.sklearn.save_model(model, tmp_path / name)
+        with fitbook.start_run():
+            info = fitbook.sklearn.log_model(model, name)
+        fitbook.register_model(info.model_uri if where == "run" else str(tmp_path / name), "c")
+    client.copy_model_version("models:/c/1", "d")
+    client.copy_model_version("models:/d/1", "e")
+    client.delete_registered_model("d")
+    client.delete_registered_model("c")
+    assert fitbook.sklearn.load_model("models:/e/1").predict([[0]]) == [1]
+    with fitbook.start_run():
+        fitbook.sklearn.log_model(second, "again", registered_model_name="d")
+    assert fitbook.sklearn.load_model("models:/e/1").predict([[0]]) == [1]
 
 
 def test_old_names(client: fitbook.Client) -> None:
