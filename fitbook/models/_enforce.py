@@ -53,9 +53,29 @@ def enforce_list(data: Any, schema: Schema) -> Any:
         raise SchemaMismatch(f"The model needs a list of {_show(wanted)}, and got a {type(data).__name__}.")
     for number, item in enumerate(data):
         came = _value_type(item)
-        if not hasattr(item, "model_fields") and (not _widens(came, wanted) or came is DataType.any is not wanted):
-            raise SchemaMismatch(f"The model needs a list of {_show(wanted)}, and item {number} is {item!r:.100}.")
+        built = hasattr(type(item), "model_fields")  # a pydantic model: it has checked itself
+        if not built and (not _widens(came, wanted) or came is DataType.any is not wanted):
+            raise SchemaMismatch(
+                f"The model needs a list of {_show(wanted)}, and item {number} is {item!r:.100}{_keys(came, wanted)}."
+            )
     return data
+
+
+def _keys(came: ColumnType, wanted: ColumnType) -> str:
+    """Which keys of an object are not as they should be, in words."""
+    if isinstance(came, DataType) or isinstance(wanted, DataType) or not (_is_object(came) and _is_object(wanted)):
+        return ""
+    ours, theirs = wanted["properties"], came["properties"]
+    wrong = [
+        *(f"{key!r} is missing" for key, kind in ours.items() if kind.get("required", True) and key not in theirs),
+        *(f"{key!r} is not known" for key in theirs if key not in ours),
+        *(
+            f"{key!r} must be {_show(_nested(ours[key]))}"
+            for key, kind in theirs.items()
+            if key in ours and not _widens(_nested(kind), _nested(ours[key]))
+        ),
+    ]
+    return f": {', '.join(wrong)}" if wrong else ""
 
 
 def enforce_params(params: dict[str, Any] | None, schema: ParamSchema) -> dict[str, Any]:

@@ -86,16 +86,18 @@ def _type_of(hint: Any) -> ColumnType:
             return DataType.any
         raise Undescribable(f"the type hint {_show(hint)} may be None, which only a field of a pydantic model can be")
     if _is_pydantic(hint):
-        return object_of({name: _field(field.annotation) for name, field in hint.model_fields.items()})
+        return object_of({name: _field(field) for name, field in hint.model_fields.items()})
     raise Undescribable(f"the type hint {_show(hint)} has no column type")
 
 
-def _field(hint: Any) -> tuple[ColumnType, bool]:
+def _field(field: Any) -> tuple[ColumnType, bool]:
+    """The type of a pydantic model's field, and whether it must be given."""
+    hint = field.annotation
     arguments = typing.get_args(hint)
     if typing.get_origin(hint) in (typing.Union, types.UnionType) and type(None) in arguments:
         kinds = [kind for kind in arguments if kind is not type(None)]
         return (_type_of(kinds[0]) if len(kinds) == 1 else DataType.any), False
-    return _type_of(hint), True
+    return _type_of(hint), field.is_required()
 
 
 def _is_pydantic(kind: Any) -> bool:

@@ -153,7 +153,8 @@ class RegistryVerbs(ClientCore):
         parent = f"{source.name}/{source.version}"
         return self._registry.create_model_version(
             dst_name,
-            f"models:/{parent}" if source.model_id else source.source,  # by the id its files are found when that is gone
+            # By the id its files are found when the source is gone.
+            f"models:/{parent}" if source.model_id else source.source,
             source.run_id,
             {**source.tags, PARENT_TAG: parent},
             source.description,

@@ -15,8 +15,9 @@ PYTHON = flavor_named("python_function")
 
 
 class Field:
-    def __init__(self, annotation):
+    def __init__(self, annotation, required=True):
         self.annotation = annotation
+        self.is_required = lambda: required
 
 
 class Message:
@@ -96,6 +97,26 @@ def test_other_instances_are_refused_by_their_place(tmp_path):
         model.predict(["a", 2])
     with pytest.raises(SchemaMismatch, match="list of string, and got a dict"):
         model.predict({"a": 1})
+
+
+class Defaulted(Message):
+    model_fields = {"role": Field(str), "n": Field(int, required=False)}
+
+
+def test_fields_with_defaults_may_be_missing_and_what_is_wrong_is_named(tmp_path):
+    class Model(PythonModel):
+        def predict(self, model_input: list[Defaulted]):
+            return [item.role for item in model_input]
+
+    model = load_pyfunc(write(PYTHON.snapshot(Model()), tmp_path / "m"))
+    assert model.predict([{"role": "a"}, {"role": "b", "n": 1}]) == ["a", "b"]
+    for wrong, told in (
+        ({"n": 1}, "'role' is missing"),
+        ({"role": "a", "x": 1}, "'x' is not known"),
+        ({"role": "a", "n": "q"}, "'n' must be long"),
+    ):
+        with pytest.raises(SchemaMismatch, match=rf"item 0 is .*: {told}\."):
+            model.predict([wrong])
 
 
 def test_pydantic_instances_are_built(tmp_path):
