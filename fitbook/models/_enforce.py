@@ -108,6 +108,7 @@ def _param(value: Any, spec: ParamSpec) -> Any:
     return values if is_list else values[0]
 
 
+_NULLABLE = {DataType.integer: "Int32", DataType.long: "Int64"}
 _LADDER = (DataType.integer, DataType.long, DataType.float, DataType.double)
 
 
@@ -285,6 +286,8 @@ def _cast_column(column: Any, spec: Any) -> Any:
         target = np.dtype(NUMPY_NAME[wanted])
         plain = isinstance(dtype, np.dtype)
         values = column.to_numpy() if plain else column.dropna().to_numpy(dtype=getattr(dtype, "numpy_dtype", None))
+        if plain and dtype.kind == "f" and wanted in _NULLABLE and not spec.required and _is_whole(values, target):
+            return column.astype(_NULLABLE[wanted])  # where a value is missing, integers come as floats
         if lossless(values, target):
             # Nullable columns keep their missing values, and so stay as they are.
             return column.astype(target) if plain else column
@@ -298,6 +301,15 @@ def _cast_column(column: Any, spec: Any) -> Any:
             f"{_column(spec)} needs {wanted}, and {dtype} can't be cast to it without changing values.{hint}"
         )
     raise SchemaMismatch(f"{_column(spec)} needs {wanted}, and came as {dtype}.")
+
+
+def _is_whole(values: Any, target: Any) -> bool:
+    """Whether what is there of floats are integers of a type."""
+    import numpy as np  # noqa: PLC0415
+
+    there = values[~np.isnan(values)]
+    limits = np.iinfo(target)
+    return bool(((there == np.floor(there)) & (there >= limits.min) & (there < -float(limits.min))).all())
 
 
 def _cast_by_values(column: Any, spec: Any) -> Any:

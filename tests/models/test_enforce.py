@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from fitbook.errors import SchemaMismatch
-from fitbook.models import ColSpec, Schema
+from fitbook.models import ColSpec, Schema, infer_signature, read_example
 from fitbook.models._enforce import enforce_params, enforce_schema
+from fitbook.models._example import example_files
 from fitbook.models._infer import params_of, schema_of
 
 FRAME = pd.DataFrame({"a": [1.0, 2.0], "n": [1, 2], "s": ["x", "y"]})
@@ -178,3 +179,20 @@ def test_params_get_defaults_and_are_checked():
     for wrong in ({"t": "x"}, {"k": 1.5}, {"names": "a"}, {"names": [1]}, {"nope": 1}):
         with pytest.raises(SchemaMismatch, match=repr(next(iter(wrong)))):
             enforce_params(wrong, schema)
+
+
+@pytest.mark.parametrize(("dtype", "kind"), [("Int64", "long"), ("Int32", "integer")])
+def test_integers_that_may_be_missing_may_come_as_floats(dtype, kind, tmp_path):
+    data = pd.DataFrame({"n": pd.array([1, None, 3], dtype=dtype)})
+    signature = infer_signature(data)
+    assert str(signature.inputs) == f"n: {kind} (optional)"
+    for came in ([1.0, None, 3.0], [1.0, 2.0, 3.0]):
+        found = signature.enforce(pd.DataFrame({"n": came}))["n"]
+        assert (found.dtype, found.isna().tolist()) == (dtype, [value is None for value in came])
+    for wrong in (1.5, np.inf, 2.0**63):
+        with pytest.raises(SchemaMismatch, match="'n' needs"):
+            signature.enforce(pd.DataFrame({"n": [1.0, None, wrong]}))
+    files, info = example_files(data)
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    pd.testing.assert_frame_equal(signature.enforce(read_example(tmp_path, info, signature.inputs)), data)
