@@ -13,6 +13,7 @@ from typing import Any
 from fitbook._version import __version__
 from fitbook.errors import ModelError, NotFound
 from fitbook.models._example import read_example
+from fitbook.models._form import PARTS, check_form
 from fitbook.models._schema import Schema
 from fitbook.models._signature import ModelSignature
 
@@ -158,15 +159,15 @@ class Model:
         ModelError
             The content has not the form of an MLmodel file.
         """
-        flavors = content.get("flavors")
-        if not isinstance(flavors, dict) or not all(isinstance(settings, dict) for settings in flavors.values()):
-            raise ModelError("The MLmodel file has no table of flavors; it is no model's, or damaged.")
+        check_form(content)
         content = {"mlflow_version": None, "fitbook_version": None, **content}
-        signature = content.pop("signature", None)
+        signature = content.pop("signature", None) or {}
         from_hints = content.pop(_FROM_HINTS, False) is True
-        if isinstance(signature, dict) and any(signature.values()):
+        if any(signature.values()):
             content["signature"] = replace(ModelSignature.from_dict(signature), from_type_hints=from_hints)
-        return cls(**{str(key): value for key, value in content.items()})
+        model = cls(**{name: content.pop(name) for name in PARTS if name in content})
+        model.extra = content
+        return model
 
     @classmethod
     def from_yaml(cls, text: str | bytes) -> Model:
@@ -182,12 +183,14 @@ class Model:
         if len(text) > _MAX_BYTES:
             raise ModelError(f"The MLmodel file has {len(text)} bytes, which is more than any model's; it is damaged.")
         kind = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        content = None
         try:
             _check_depth(yaml.parse(text, Loader=kind))
             loader = kind(text)
             node = loader.get_single_node()
-            _count(node, {})
-            content = loader.construct_document(node) if node is not None else None
+            if node is not None:
+                _count(node, {})
+                content = loader.construct_document(node)
         except (yaml.YAMLError, RecursionError, ValueError) as error:
             raise ModelError(f"The MLmodel file is not plain YAML: {error}") from error
         if not isinstance(content, dict):
@@ -212,6 +215,8 @@ class Model:
             return cls.from_yaml(file.read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             raise NotFound("model", str(path), hint="The folder of a model contains a file 'MLmodel'.") from None
+        except OSError as error:
+            raise ModelError(f"The file {file} can't be read: {error.strerror}.") from error
 
 
 def _check_depth(events: Iterable[Any]) -> None:
@@ -232,6 +237,7 @@ def _count(node: Any, known: dict[int, int]) -> int:
             raise ModelError("The MLmodel file contains itself by an alias; no model's does.")
         return known[id(node)]
     known[id(node)] = 0
+    _check_keys(node)
     inner = node.value if isinstance(getattr(node, "value", None), list) else []
     parts = (part for item in inner for part in (item if isinstance(item, tuple) else (item,)))
     known[id(node)] = count = 1 + sum(_count(part, known) for part in parts)
@@ -240,6 +246,14 @@ def _count(node: Any, known: dict[int, int]) -> int:
             f"The MLmodel file has more than {_MAX_NODES} values with its aliases written out; it is a bomb."
         )
     return count
+
+
+def _check_keys(node: Any) -> None:
+    # YAML's reader takes the last of two values, another program's the first: what a model is may not depend on who reads.
+    keys = [key.value for key, _ in node.value if isinstance(key.value, str)] if node.id == "mapping" else []
+    if len(keys) > len(set(keys)):
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ModelError(f"The MLmodel file is damaged: it says {twice!r} twice.")
 
 
 def _numbers(version: object) -> tuple[int, ...]:

@@ -66,6 +66,8 @@ def _type_from_dict(spec: dict[str, Any]) -> ColumnType:
     name = spec["type"]
     if name in DataType.__members__:
         return DataType(name)
+    if name not in ("array", "object", "map"):
+        raise ValueError(f"no type {name!r}")
     return {k: v for k, v in spec.items() if k not in ("name", "required", "default", "shape")}
 
 
@@ -296,5 +298,5 @@ def _reading(what: str, text: str) -> Iterator[None]:
     """Turn whatever malformed JSON brings about into one clear error."""
     try:
         yield
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(f"This is not the JSON of a {what}: {text[:200]!r} ({error!r}).") from error

@@ -75,6 +75,49 @@ def test_a_damaged_file_is_a_model_error(text):
         Model.from_yaml(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("signature: 5", "signature is 5, and should be a table"),
+        ("signature: {inputs: 5}", "signature: inputs is 5, and should be text"),
+        ("signature: {inputs: '" + "[" * 100_000 + "'}", "not the JSON of a schema"),
+        ("""signature: {inputs: '[{"type": "nope"}]'}""", "no type 'nope'"),
+        ("mlflow_version: [1]", "mlflow_version is .* text or a number"),
+        ("model_size_bytes: yes", "model_size_bytes is True, and should be a number"),
+        ("run_id: 1\nrun_id: 2", "says 'run_id' twice"),
+    ],
+)
+def test_what_is_damaged_is_named(text, named):
+    with pytest.raises(ModelError, match=named):
+        Model.from_yaml("flavors: {}\n" + text)
+
+
+@pytest.mark.parametrize(
+    ("flavors", "named"),
+    [
+        ("{1: {a: b}}", "the flavor 1 is no table"),
+        ("{python_function: {config: 5}}", "python_function: config is 5, and should be a table"),
+        ("{python_function: {artifacts: {a: 5}}}", "python_function: artifacts: a is 5, and should be a table"),
+        ("{python_function: {artifacts: {a: {path: 5}}}}", "artifacts: a: path is 5, and should be text"),
+    ],
+)
+def test_what_is_damaged_of_a_flavor_is_named(flavors, named):
+    with pytest.raises(ModelError, match=named):
+        Model.from_yaml(f"flavors: {flavors}")
+
+
+def test_words_of_python_s_own_are_kept_as_any_other():
+    model = Model.from_yaml("flavors: {}\nself: 1\ncls: 2\n3: 4")
+    assert model.extra == {"self": 1, "cls": 2, 3: 4}
+    assert Model.from_yaml(model.to_yaml()) == model
+
+
+def test_a_folder_in_place_of_the_file_is_said(tmp_path):
+    (tmp_path / "MLmodel").mkdir()
+    with pytest.raises(ModelError, match="MLmodel can't be read: Is a directory"):
+        Model.load(tmp_path)
+
+
 def test_reading_needs_no_ml_library(tmp_path):
     _model().save(tmp_path / "MLmodel")
     code = (
