@@ -47,6 +47,6 @@ def compare(sides: tuple[str, ...], html: str | None, everything: bool, as_json:
 
 def _side(backend: Backend, text: str) -> tuple[str, Run]:
     if "/" in text or "@" in text:
-        return found(backend, text if text.lower().startswith("models:") else f"models:/{text}")
+        return found(backend, text)
     run = find_run(backend.store, text)
     return short(run.info.run_id), run

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from fitbook.cli._common import json_option, store_option
@@ -139,13 +141,15 @@ def verify(uri: str, as_json: bool) -> None:
 
     \b
     Examples:
-      fitbook models verify models:/churn@champion
+      fitbook models verify churn@champion
       fitbook models verify runs:/3f2a91bc…/model
       fitbook models verify ./model
     """
     set_tracking_uri(opened().uri)
     checks = []
-    for check in verify_model(uri):
+    # A version's short form, unless it is a folder.
+    is_version = ":" not in uri and not uri.startswith((".", "/", "~")) and not os.path.exists(uri)
+    for check in verify_model(f"models:/{uri}" if is_version and ("/" in uri or "@" in uri) else uri):
         checks.append(check)
         if not as_json:
             mark = "-" if check.ok is None else "ok" if check.ok else "FAIL"

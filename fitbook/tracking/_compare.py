@@ -79,13 +79,14 @@ class Comparison:
         return table
 
 
-def compare(runs_or_versions: Sequence[Any], *, html: str | Path | None = None) -> pd.DataFrame:
+def compare(runs_or_versions: Sequence[Any] | pd.DataFrame, *, html: str | Path | None = None) -> pd.DataFrame:
     """Put runs, or versions of registered models, side by side.
 
     Parameters
     ----------
     runs_or_versions : sequence
-        Two or more: ids of runs, runs, versions, or URIs like ``"models:/churn/3"`` and ``"models:/churn@champion"``.
+        Two or more: ids of runs, runs, versions, or ``"churn/3"`` and ``"churn@champion"``, with or without ``models:/``. Or
+        what `fitbook.search_runs` returns.
     html : str or Path, optional
         Also write a report there, one file that needs no other: besides the table curves, confusion matrices, and whether
         scores over the same folds differ by more than chance. No model is loaded for it.
@@ -107,7 +108,9 @@ def compare(runs_or_versions: Sequence[Any], *, html: str | Path | None = None) 
     backend = readable()
     if isinstance(runs_or_versions, (str, Run, ModelVersion, RunHandle)):
         raise InvalidValue("compare takes a list of runs or versions: compare([one, other]).")
-    compared = comparison(backend, [found(backend, item) for item in runs_or_versions])
+    given: Any = runs_or_versions
+    items = given["run_id"] if hasattr(given, "columns") else given
+    compared = comparison(backend, [found(backend, item) for item in items])
     if html is not None:
         write_report(backend, compared, html)
     return compared.frame()
@@ -119,8 +122,8 @@ def found(backend: Backend, item: Any) -> tuple[str, Run]:
         item = item.run_id
     if isinstance(item, Run):
         item = item.info.run_id
-    if isinstance(item, str) and item.lower().startswith("models:"):
-        uri = parse(item)
+    if isinstance(item, str) and ("/" in item or "@" in item):
+        uri = parse(item if item.lower().startswith("models:") else f"models:/{item}")
         if not isinstance(uri, RegisteredUri):
             raise InvalidValue(
                 f"{item!r} is no version of a registered model; write models:/<name>/<version> or @<alias>."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -190,7 +191,13 @@ def _by_rows(on: Any, metric: str | Scorer | None, margin: float) -> _Compare:
 
     def score(version: ModelVersion) -> float:
         if version.version not in scores:
-            scores[version.version] = float(scorer(_loaded(version), X, y))
+            found = scorer(_loaded(version), X, y)
+            try:
+                scores[version.version] = float(found)
+            except (TypeError, ValueError):
+                raise InvalidValue(
+                    f"The metric {label} gave {found!r:.100} for version {version.version}; it has to give a number."
+                ) from None
         return scores[version.version]
 
     def compare(new: ModelVersion, holder: ModelVersion) -> _Verdict:
@@ -222,6 +229,7 @@ def _scorer(metric: str | Scorer | None) -> Scorer:
     if metric is None:
         return lambda model, X, y: model.score(X, y)
     if callable(metric):
+        _check_parameters(metric)
         return metric
     from sklearn.metrics import get_scorer, get_scorer_names  # noqa: PLC0415
 
@@ -235,6 +243,24 @@ def _scorer(metric: str | Scorer | None) -> Scorer:
         )
         raise InvalidValue(f"There is no scorer {metric!r} in scikit-learn{hint}")
     return get_scorer(metric)  # type: ignore[no-any-return]
+
+
+def _check_parameters(metric: Callable[..., Any]) -> None:
+    """Refuse a function of other parameters, such as those of ``sklearn.metrics``, before a model is loaded for it."""
+    try:
+        signature = inspect.signature(metric)
+    except (TypeError, ValueError):  # compiled: nothing is known of it
+        return
+    name = getattr(metric, "__name__", repr(metric))
+    if "y_true" in signature.parameters:
+        raise InvalidValue(
+            f"The metric {name} takes true and predicted values; give a scorer, of which more is better: its name in "
+            f"sklearn.metrics.get_scorer_names(), or sklearn.metrics.make_scorer({name})."
+        )
+    try:
+        signature.bind(None, None, None)
+    except TypeError:
+        raise InvalidValue(f"The metric {name}{signature} can't be called with a model, X and y.") from None
 
 
 def _length(X: Any) -> int:

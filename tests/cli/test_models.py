@@ -121,6 +121,7 @@ def test_models_verify(fitbook: Call, backend: Backend, uri: str) -> None:
     assert [line.split()[:2] for line in lines] == [
         ["ok", name] for name in ("files", "requirements", "load", "example")
     ]
+    assert fitbook("models", "verify", "m/1").output.splitlines() == lines
     file = Path(run.info.artifact_uri.removeprefix("file://")) / "model" / "model.pkl"
     file.write_bytes(b"changed")
     assert fitbook("models", "verify", "models:/m/1", expect=1).output.startswith("FAIL  files")
@@ -128,3 +129,4 @@ def test_models_verify(fitbook: Call, backend: Backend, uri: str) -> None:
     assert (found["check"], found["ok"]) == ("files", False)
     assert "No version" in fitbook("models", "verify", "models:/m/9", expect=3).output
     assert "not a model URI" in fitbook("models", "verify", "models:/", expect=2).output
+    assert "No model 'm/1'" in fitbook("models", "verify", "./m/1", expect=3).output

@@ -85,9 +85,20 @@ def test_what_can_be_compared() -> None:
     client.create_registered_model("m")
     version = client.create_model_version("m", "runs:/x/model", first)
     client.set_registered_model_alias("m", "best", 1)
-    sides = [first, client.get_run(second), version, "models:/m/1", "models:/m@best", "models:/m/latest"]
+    sides = [
+        first,
+        client.get_run(second),
+        version,
+        "models:/m/1",
+        "models:/m@best",
+        "models:/m/latest",
+        "m/1",
+        "m@best",
+    ]
     table = fitbook.compare(sides)
-    assert list(table["run_id"]) == [first, second, first, first, first, first]
+    assert list(table["run_id"]) == [first, second, *[first] * 6]
+    found = fitbook.search_runs()
+    assert list(fitbook.compare(found)["run_id"]) == list(found["run_id"])
     with fitbook.start_run() as active:
         assert fitbook.compare([active, first])["run_id"].tolist() == [active.info.run_id, first]
 

@@ -11,6 +11,7 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
 from sklearn.dummy import DummyClassifier
+from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -124,6 +125,10 @@ def test_no_number_never_wins(three: fitbook.Client, scores: dict[int, float]) -
         ({"metric": "acuracy", "on": ON}, "did you mean 'accuracy'"),
         ({"metric": "mean_squared_error", "on": ON}, "neg_mean_squared_error"),
         ({"metric": len}, "needs rows"),
+        ({"metric": accuracy_score, "on": ON}, r"make_scorer\(accuracy_score\)"),
+        ({"metric": lambda model: 1.0, "on": ON}, "can't be called with a model, X and y"),
+        ({"metric": lambda model, X, y: None, "on": ON}, "gave None for version"),
+        ({"metric": lambda model, X, y: "x", "on": ON}, "gave 'x' for version .* number"),
         ({"margin": -1.0, "on": ON}, "margin"),
         ({"margin": True, "on": ON}, "margin"),
         ({"significance": "high"}, "significance"),
