@@ -7,6 +7,9 @@ from typing import Any
 OPAQUE = 0.5
 """Stands for a value that nobody asks for: what is asked for and found to be this is refused."""
 
+HUGE = 1.5
+"""Stands for a whole number of more than 255 bits; refused like `OPAQUE`."""
+
 
 class Refused(Exception):
     """The pickle does what no model needs; says what."""
@@ -43,14 +46,15 @@ class Node:
 
 
 class Items:
-    """A dict: keys and values in turn."""
+    """A dict: keys and values in turn, and where those stand in the file that were passed over."""
 
-    __slots__ = ("_read", "closed", "flat")
+    __slots__ = ("_read", "closed", "flat", "passed")
 
     def __init__(self) -> None:
         self.flat: list[Any] = []
         self._read: dict[bytes, Any] | None = None
         self.closed = False
+        self.passed: list[slice] = []
 
     def as_dict(self) -> dict[bytes, Any]:
         """By key; keys that are neither text nor objects are left out.

@@ -1,0 +1,167 @@
+"""Estimators that hand an array of their own to compiled code, or make a sparse matrix of it, and what it must be.
+
+Which these are was found by going through the compiled modules of scikit-learn: decision 0021 has the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fitbook.flavors._nodes import Items, Node
+from fitbook.flavors._scan import PLAIN_PAIR, number
+from fitbook.flavors._stand_ins import Arrays, need
+
+_MOST_THREADS = 1024
+_MOST_FEATURES = 2**31 - 1
+
+
+def _clusters(arrays: Arrays, node: Node) -> None:
+    state = node.attributes()
+    if b"cluster_centers_" not in state:
+        return
+    known = arrays.integer(state.get(b"n_features_in_"))
+    centers = arrays.shape(state[b"cluster_centers_"])
+    need(len(centers) == 2 and centers[0] > 0 and centers[1] == known, "a model has clusters of other features")
+    need(0 < arrays.integer(state.get(b"_n_threads", 1)) <= _MOST_THREADS, "a model takes too many threads")
+    if b"_counts" in state:  # what partial_fit adds to
+        need(arrays.shape(state[b"_counts"]) == centers[:1], "a model has other counts than clusters")
+    if node.callee.endswith(" BisectingKMeans"):
+        _halves(arrays, state.get(b"_bisecting_tree"), known)
+        if b"_X_mean" in state:
+            need(arrays.shape(state[b"_X_mean"]) == (known,), "a model has a mean of other features")
+
+
+def _halves(arrays: Arrays, root: Any, known: int) -> None:
+    waiting, seen = [root], set()
+    while waiting:
+        node = waiting.pop()
+        if node is None:
+            continue
+        right = type(node) is Node and node.callee == "sklearn.cluster._bisect_k_means _BisectingTree"
+        need(right and id(node) not in seen, "a model has halves of clusters that are none")
+        seen.add(id(node))
+        state = node.attributes()
+        need(arrays.shape(state.get(b"center")) == (known,), "a model has clusters of other features")
+        waiting += (state.get(b"left"), state.get(b"right"))
+
+
+def _birch(arrays: Arrays, node: Node) -> None:
+    state = node.attributes()
+    if b"subcluster_centers_" in state:
+        centers = arrays.shape(state[b"subcluster_centers_"])
+        need(arrays.shape(state.get(b"_subcluster_norms")) == centers[:1], "a model has other norms than clusters")
+
+
+def _linkage(arrays: Arrays, node: Node) -> None:
+    import numpy as np  # noqa: PLC0415
+
+    state = node.attributes()
+    if b"_single_linkage_tree_" in state:
+        steps = arrays.array(state[b"_single_linkage_tree_"])
+        most = len(steps) + 1 + np.arange(len(steps))
+        for side in (steps["left_node"], steps["right_node"]):
+            need(
+                side.shape == most.shape and bool(((side >= 0) & (side < most)).all()),
+                "a model joins what is not there",
+            )
+
+
+def _hashes(arrays: Arrays, node: Node) -> None:
+    features = arrays.integer(node.attributes().get(b"n_features"))
+    need(0 < features <= _MOST_FEATURES, "a model hashes to a number of features that is none")
+
+
+def _vocabulary(arrays: Arrays, node: Node) -> None:
+    held = node.attributes().get(b"vocabulary_")
+    if held is not None:
+        _columns(arrays, held, None)
+
+
+def _labels(arrays: Arrays, node: Node) -> None:
+    state = node.attributes()
+    if state.get(b"_cached_dict") is not None:
+        _columns(arrays, state[b"_cached_dict"], arrays.shape(state.get(b"classes_"))[0])
+
+
+def _columns(arrays: Arrays, items: Any, count: int | None) -> None:
+    """What says which column a name has becomes the indices of a sparse matrix with as many columns as names."""
+    need(type(items) is Items, "a vocabulary is no dict")
+    items.closed = True
+    keys, values = [], []
+    for key, value in zip(items.flat[::2], items.flat[1::2], strict=True):
+        if type(value) is int or type(value) is Node:
+            keys.append(key)
+            values.append(arrays.integer(value))
+    pairs = [pair for part in items.passed for pair in PLAIN_PAIR.findall(arrays.raw(part))]
+    names = _distinct(arrays, keys) | {name[1:] for name, _ in pairs}
+    values += [number(place) for _, place in pairs]
+    need(len(names) == len(values) == len(items.flat) // 2, "a vocabulary has a word twice, or a column that is none")
+    need(count in (None, len(names)), "a vocabulary has other words than classes")
+    inside = not values or (min(values) >= 0 and max(values) < len(names))
+    need(inside, "a vocabulary has columns that are not there")
+
+
+def _distinct(arrays: Arrays, keys: list[Any]) -> set[Any]:
+    if all(type(key) is Node and key.callee.endswith(" scalar") for key in keys):
+        kinds = {arrays.dtype(key.args[0]).kind for key in keys}
+        need(kinds <= {"U"} or kinds <= {"S"} or kinds <= {"i"}, "a vocabulary has odd words")
+        return {
+            int(arrays.integer(key)) if kinds == {"i"} else bytes(arrays.raw(key.args[1])).rstrip(b"\0") for key in keys
+        }
+    need(len({type(key) for key in keys}) == 1 and type(keys[0]) in (bytes, int), "a vocabulary has odd words")
+    return set(keys)
+
+
+def _one_hot(arrays: Arrays, node: Node) -> None:
+    state = node.attributes()
+    if b"_n_features_outs" not in state:
+        return
+    widths, categories = state[b"_n_features_outs"], state[b"categories_"]
+    need(type(widths) is list and type(categories) is list and len(widths) == len(categories), _ENCODER)
+    dropped = state.get(b"_drop_idx_after_grouping")
+    dropped = [None] * len(widths) if dropped is None else _objects(arrays, dropped)
+    grouped = state.get(b"_infrequent_enabled")
+    need(len(dropped) == len(widths) and type(grouped) is bool, _ENCODER)
+    nothing: list[Any] = [None] * len(widths)
+    maps = state[b"_default_to_infrequent_mappings"] if grouped else nothing
+    rare = state[b"_infrequent_indices"] if grouped else nothing
+    need(type(maps) is list and type(rare) is list and len(maps) == len(rare) == len(widths), _ENCODER)
+    for width, known, drop, places, few in zip(widths, categories, dropped, maps, rare, strict=True):
+        (count,) = codes = arrays.shape(known)
+        need((places is None) == (few is None), _ENCODER)
+        if places is not None:
+            found, chosen = arrays.array(places), arrays.array(few)
+            need(found.shape == codes and found.dtype.kind == "i" and int(found.min()) >= 0, _ENCODER)
+            need(len(chosen) and int(chosen.min()) >= 0 and int(chosen.max()) < count, _ENCODER)
+            count = int(found.max()) + 1
+        if drop is not None:
+            need(0 <= arrays.integer(drop) < count, _ENCODER)
+            count -= 1
+        need(arrays.integer(width) == count, _ENCODER)
+
+
+def _objects(arrays: Arrays, node: Any) -> list[Any]:
+    (count,) = arrays.shape(node)
+    content: Any = node.state[4] if isinstance(node.state, tuple) else None
+    need(type(content) is list and len(content) == count, _ENCODER)
+    return list(content)
+
+
+_ENCODER = "an encoder has other columns than categories"
+
+
+ESTIMATORS: dict[str, Callable[[Arrays, Node], None]] = {
+    "sklearn.cluster._kmeans KMeans": _clusters,
+    "sklearn.cluster._kmeans MiniBatchKMeans": _clusters,
+    "sklearn.cluster._bisect_k_means BisectingKMeans": _clusters,
+    "sklearn.cluster._birch Birch": _birch,
+    "sklearn.cluster._hdbscan.hdbscan HDBSCAN": _linkage,
+    "sklearn.feature_extraction._hash FeatureHasher": _hashes,
+    "sklearn.feature_extraction.text HashingVectorizer": _hashes,
+    "sklearn.feature_extraction.text CountVectorizer": _vocabulary,
+    "sklearn.feature_extraction.text TfidfVectorizer": _vocabulary,
+    "sklearn.feature_extraction._dict_vectorizer DictVectorizer": _vocabulary,
+    "sklearn.preprocessing._encoders OneHotEncoder": _one_hot,
+    "sklearn.preprocessing._label MultiLabelBinarizer": _labels,
+}
