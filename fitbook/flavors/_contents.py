@@ -14,12 +14,12 @@ from fitbook.flavors import _contents_numpy, _contents_pandas, _contents_python,
 from fitbook.flavors._allowed import RENAMED_MODULES, allowed
 from fitbook.flavors._contents_boosters import BOOSTERS
 from fitbook.flavors._contents_estimators import ESTIMATORS
-from fitbook.flavors._contents_models import MODELS, TREE, check_trees, tree_state
+from fitbook.flavors._contents_models import MODELS, TREE, check_trees
 from fitbook.flavors._contents_neighbours import NEIGHBOURS, distance, neighbour_tree
 from fitbook.flavors._nodes import Items, Name, Node, Refused
 from fitbook.flavors._stand_ins import Arrays, need
 
-Check = Callable[[Arrays, Node], None]
+Check = Callable[[Arrays, Node], object]
 
 
 class Contents:
@@ -34,32 +34,28 @@ class Contents:
     def __init__(self, data: bytes) -> None:
         self.arrays = Arrays(data)
         self._listed, self._made = allowed()["any"], allowed()["make"]
-        self._refusal: Refused | None = None
+        self._refusal: Exception | None = None
 
     def called(self, node: Node) -> None:
         """Look at an object that is being made; what is wrong is told by `finish`, after names that nobody knows."""
         check = CALLS.get(node.callee)
         if check is not None:
-            self._look(check, node)
+            try:
+                check(self.arrays, node)
+            except (Refused, LookupError) as refusal:
+                self._refusal = self._refusal or refusal
 
     def built(self, node: Node) -> None:
         """Look at an object whose state is being set; as `called`."""
         callee = node.callee
         check = STATES.get(callee)
+        if check is None and callee in self._listed and callee not in _STATES_OF_THEIR_OWN:
+            check = _contents_python.distribution if callee.startswith("scipy.stats.") else _contents_python.plain_state
         if check is not None:
-            self._look(check, node)
-        elif callee.startswith("scipy.stats."):
-            self._look(_contents_python.distribution, node)
-        elif callee in self._listed and callee not in _STATES_OF_THEIR_OWN:
-            self._look(_contents_python.plain_state, node)
-
-    def _look(self, check: Check, node: Node) -> None:
-        try:
-            check(self.arrays, node)
-        except Refused as refusal:
-            self._refusal = self._refusal or refusal
-        except LookupError as error:
-            self._refusal = self._refusal or Refused(f"what it builds does not hold together ({error!r})")
+            try:
+                check(self.arrays, node)
+            except (Refused, LookupError) as refusal:
+                self._refusal = self._refusal or refusal
 
     def finish(
         self, nodes: Mapping[Name, list[Node]], filled: Iterable[Name] = (), passed: Mapping[Name, int] | None = None
@@ -115,7 +111,7 @@ def _hides_nothing(callee: Name, made: list[Node]) -> None:
     for key in names - _MAY_BE_HIDDEN:
         own = getattr(kind, key.decode("utf-8", "replace"), None)
         hidden = f"a {callee.replace(' ', '.')} hides what its class has as {key!r}"
-        need(own is None or isinstance(own, property), hidden)
+        need(own is None or isinstance(own, (property, bool, int, float)), hidden)
 
 
 def _class_of(callee: Name) -> Any:
@@ -125,10 +121,6 @@ def _class_of(callee: Name) -> Any:
         return getattr(importlib.import_module(RENAMED_MODULES.get(module, module)), name, None)
     except ImportError:
         return None  # which unpickling tells
-
-
-def _dtype(arrays: Arrays, node: Node) -> None:
-    arrays.new_dtype(node)
 
 
 # When an object is made.
@@ -151,7 +143,7 @@ CALLS: dict[str, Check] = {
         for name, check in (
             ("multiarray _reconstruct", _contents_numpy.empty_array),
             ("multiarray scalar", _contents_numpy.scalar),
-            ("numeric _frombuffer", _contents_numpy.buffer),
+            ("numeric _frombuffer", Arrays.over_bytes),
         )
     },
 }
@@ -160,12 +152,12 @@ CALLS: dict[str, Check] = {
 STATES: dict[str, Check] = {
     **_contents_sparse.CHECKS,
     **_contents_pandas.STATES,
-    "numpy dtype": _dtype,
+    "numpy dtype": Arrays.new_dtype,
     **{f"numpy.random._pickle __{kind}_ctor": _contents_numpy.random_state for kind in ("randomstate", "generator")},
     "numpy.random._pickle __bit_generator_ctor": _contents_numpy.random_state,
     "numpy.ma.core _mareconstruct": _contents_numpy.masked,
     **{f"numpy.{core}.multiarray _reconstruct": _contents_numpy.array for core in ("core", "_core")},
-    TREE: tree_state,
+    TREE: _contents_python.plain_state,
     "sklearn.neighbors._kd_tree newObj": neighbour_tree,
     "sklearn.neighbors._ball_tree newObj": neighbour_tree,
     "sklearn.metrics._dist_metrics newObj": distance,
@@ -179,4 +171,4 @@ AT_THE_END: dict[str, Check] = {**MODELS, **NEIGHBOURS, **ESTIMATORS, **BOOSTERS
 _FILLED = {"collections OrderedDict", "collections defaultdict", "collections deque", "sklearn.utils._bunch Bunch"}
 _LOOPS = ("sklearn.cluster._kmeans _kmeans_single_lloyd", "sklearn.cluster._kmeans _kmeans_single_elkan")
 _OF_PYTHON = ("sklearn.", "scipy.", "imblearn.", "numpy vectorize")
-_MAY_BE_HIDDEN = {b"positive", b"__doc__", b"__name__"}
+_MAY_BE_HIDDEN = {b"__doc__", b"__name__"}

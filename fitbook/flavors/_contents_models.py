@@ -25,16 +25,17 @@ def check_trees(arrays: Arrays, trees: list[Node]) -> None:
         return
     sizes: _Outputs = {}
     described = [_tree(arrays, tree, sizes) for tree in trees]
+    arrays.spend(sum(size for *_, size in described))
     kind = described[0][0].dtype
     need({"left_child", "right_child", "feature"} <= set(kind.names or ()), "a tree has odd nodes")
-    need(all(nodes.dtype is kind or nodes.dtype == kind for nodes, _, _ in described), "a tree has odd nodes")
-    counts = np.array([len(nodes) for nodes, _, _ in described])
-    nodes = np.frombuffer(b"".join([nodes for nodes, _, _ in described]), kind)
+    need(all(nodes.dtype is kind or nodes.dtype == kind for nodes, *_ in described), "a tree has odd nodes")
+    counts = np.array([len(nodes) for nodes, *_ in described])
+    nodes = np.frombuffer(b"".join([nodes for nodes, *_ in described]), kind)
     owner = np.repeat(np.arange(len(trees)), counts)
     first = (np.cumsum(counts) - counts)[owner]
     left, right, asked = (np.ascontiguousarray(nodes[name]) for name in ("left_child", "right_child", "feature"))
     inner = np.flatnonzero((left != _LEAF) | (right != _LEAF))
-    features = np.array([count for _, count, _ in described])[owner]
+    features = np.array([count for _, count, *_ in described])[owner]
     asked = asked[inner]
     need(bool(((asked >= 0) & (asked < features[inner])).all()), "a tree asks for a feature that there is not")
     below = np.concatenate([left[inner], right[inner]])
@@ -44,13 +45,13 @@ def check_trees(arrays: Arrays, trees: list[Node]) -> None:
     below = below + first[parents]
     need(not len(below) or int(np.bincount(below).max()) == 1, "a tree has a node with two parents")
     need(
-        bool((_depths(left, right, first, owner, counts) <= [depth for _, _, depth in described]).all()),
+        bool((_depths(left, right, first, owner, counts) <= [depth for _, _, depth, _ in described]).all()),
         "a tree is too deep",
     )
 
 
-def _tree(arrays: Arrays, tree: Node, known: _Outputs) -> tuple[Any, int, int]:
-    """Nodes, number of features, and depth of one tree."""
+def _tree(arrays: Arrays, tree: Node, known: _Outputs) -> tuple[Any, int, int, int]:
+    """Nodes, number of features, depth, and bytes of one tree."""
     need(len(tree.args) == 3, "a tree is made in an odd way")
     state = tree.attributes()
     nodes, values = arrays.array(state.get(b"nodes")), state.get(b"values")
@@ -65,7 +66,8 @@ def _tree(arrays: Arrays, tree: Node, known: _Outputs) -> tuple[Any, int, int]:
     count = arrays.integer(state.get(b"node_count"))
     need(nodes.shape == (count,) and count > 0, "a tree has another number of nodes")
     need(arrays.shape(values) == (count, outputs, most), "a tree has another number of values")
-    return nodes, arrays.integer(tree.args[0]), arrays.integer(state.get(b"max_depth"))
+    size = nodes.nbytes + 8 * count * outputs * most
+    return nodes, arrays.integer(tree.args[0]), arrays.integer(state.get(b"max_depth")), size
 
 
 def _depths(left: Any, right: Any, first: Any, owner: Any, counts: Any) -> Any:
@@ -79,13 +81,6 @@ def _depths(left: Any, right: Any, first: Any, owner: Any, counts: Any) -> Any:
         level = np.concatenate([left[level] + first[level], right[level] + first[level]])
         depth += 1
     return depths
-
-
-def tree_state(arrays: Arrays, node: Node) -> None:
-    """A tree copies what it is given; what that is, `check_trees` looks at for all of them at once."""
-    state = node.attributes()
-    for part in (state.get(b"nodes"), state.get(b"values")):
-        arrays.spend(arrays.extent(part))
 
 
 def _tree_estimator(arrays: Arrays, node: Node) -> None:
@@ -151,6 +146,7 @@ def _boosting(arrays: Arrays, node: Node) -> None:
     need(shape[1] == width > 0, "a model has another number of trees than it says")
     loss, start = state[b"_loss"], state[b"init_"]
     need(type(loss) is Node and loss.callee.startswith("sklearn._loss.loss "), "a model has a loss that is none")
+    need(b"is_multiclass" not in loss.attributes(), "a loss is not what its class is")
     link = loss.attributes()[b"link"]
     need(type(link) is Node and link.callee.startswith("sklearn._loss.link "), "a loss has a link that is none")
     need(width == 1 or loss.callee.endswith(" HalfMultinomialLoss"), "a model has another loss than trees")

@@ -45,11 +45,6 @@ def scalar(arrays: Arrays, node: Node) -> None:
     arrays.spend(kind.itemsize)
 
 
-def buffer(arrays: Arrays, node: Node) -> None:
-    """An array over bytes of the file."""
-    arrays.over_bytes(node)
-
-
 def empty_masked(arrays: Arrays, node: Node) -> None:
     """Made empty, as `empty_array`."""
     del arrays

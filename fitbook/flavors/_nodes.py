@@ -54,7 +54,7 @@ class Items:
         self.flat: list[Any] = []
         self._read: dict[bytes, Any] | None = None
         self.closed = False
-        self.passed: list[slice] = []
+        self.passed: tuple[slice, ...] = ()
 
     def as_dict(self) -> dict[bytes, Any]:
         """By key; keys that are neither text nor objects are left out.

@@ -349,7 +349,7 @@ class Scanner:
                 break  # it puts into a list, or appends to a dict: who does so is told
             self._content_of(target).extend([OPAQUE] * (2 * _BATCH if pairs else _BATCH))
             if type(target) is Items:
-                target.passed.append(slice(*batch.span()))
+                target.passed += (slice(*batch.span()),)
             self._memo.extend([OPAQUE] * (_BATCH if batch["words"] else 0))
             position = batch.end()
         return position
@@ -439,7 +439,8 @@ class Scanner:
             raise Refused("it sets the state of an object twice")
         if type(state) is Items:
             state.closed = True
-        self._pass((state,))
+        if type(state) is Name:
+            self._pass([state])
         target.state = state
         self.built(target)
         return position
@@ -476,11 +477,6 @@ def _is_odd(key: Any) -> bool:
         code = kind.args[0] if type(kind) is Node and kind.args else None
         return type(code) is not bytes or code[:1] not in b"biufSUmM"
     return type(key) not in _EVEN_KEYS and key is not OPAQUE
-
-
-def number(opcode: bytes) -> int:
-    """The number that an opcode of `PLAIN_PAIR` stands for."""
-    return int.from_bytes(opcode[1:], "little", signed=opcode[0] == 0x4A)
 
 
 def _index(get: bytes) -> int:

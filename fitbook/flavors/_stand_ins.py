@@ -121,15 +121,6 @@ class Arrays:
         need(content.stop - content.start == count * dtype.itemsize, "an array has not the bytes that its shape says")
         return known
 
-    def extent(self, node: Any) -> int:
-        """How many bytes an array of numbers has in the file; raises as `shape`."""
-        need(type(node) is Node, "there is no array where one belongs")
-        holder, place = (node.args, 0) if node.callee.endswith(" _frombuffer") else (node.state, 4)
-        found = isinstance(holder, tuple) and len(holder) > place and type(holder[place]) is slice
-        need(found, "there is no array where one belongs")
-        content: slice = holder[place]
-        return int(content.stop - content.start)
-
     def shape(self, node: Any) -> tuple[int, ...]:
         """The shape of an array, whatever it holds.
 
