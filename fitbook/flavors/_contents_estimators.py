@@ -5,11 +5,10 @@ Which these are was found by going through the compiled modules of scikit-learn:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from fitbook.flavors._nodes import OPAQUE, Items, Node
-from fitbook.flavors._scan import PLAIN_PAIR
+from fitbook.flavors._nodes import Items, Node
 from fitbook.flavors._stand_ins import Arrays, need
 
 _MOST_THREADS = 1024
@@ -88,33 +87,17 @@ def _columns(arrays: Arrays, items: Any, count: int | None) -> None:
     """What says which column a name has becomes the indices of a sparse matrix with as many columns as names."""
     need(type(items) is Items, "a vocabulary is no dict")
     items.closed = True
-    plain = [pair for pair in zip(items.flat[::2], items.flat[1::2], strict=True) if pair[1] is not OPAQUE]
-    names = _distinct(arrays, [key for key, _ in plain])
-    values = [arrays.integer(value) for _, value in plain]
-    total = len(values)
-    for part in items.passed:
-        pairs = PLAIN_PAIR.findall(arrays.raw(part))
-        total += len(pairs)
-        names.update(name[1:] for name, _ in pairs)
-        values += _extremes([place for _, place in pairs])
-    need(len(names) == total == len(items.flat) // 2, "a vocabulary has a word twice, or a column that is none")
-    need(count in (None, total), "a vocabulary has other words than classes")
-    need(not values or (min(values) >= 0 and max(values) < total), "a vocabulary has columns that are not there")
-
-
-def _extremes(places: list[bytes]) -> Iterator[int]:
-    """The least and the greatest of numbers as opcodes of one, two and four bytes have them."""
-    import numpy as np  # noqa: PLC0415
-
-    for size, kind in ((1, "u1"), (2, "<u2"), (4, "<i4")):
-        some = b"".join([place for place in places if len(place) == size + 1])
-        numbers = np.frombuffer(some, [("opcode", "u1"), ("number", kind)])["number"]
-        if len(numbers):
-            yield from (int(numbers.min()), int(numbers.max()))
+    names = _distinct(arrays, items.flat[::2])
+    places = items.flat[1::2]
+    if set(map(type, places)) != {int}:
+        places = [arrays.integer(place) for place in places]
+    need(len(names) == len(places), "a vocabulary has a word twice")
+    need(count in (None, len(names)), "a vocabulary has other words than classes")
+    need(not places or (min(places) >= 0 and max(places) < len(names)), "a vocabulary has columns that are not there")
 
 
 def _distinct(arrays: Arrays, keys: list[Any]) -> set[Any]:
-    kinds = {type(key) for key in keys}
+    kinds = set(map(type, keys))
     if kinds == {Node} and all(key.callee.endswith(" scalar") for key in keys):
         code = {arrays.dtype(key.args[0]).kind for key in keys}
         need(code in ({"U"}, {"S"}, {"i"}), "a vocabulary has odd words")

@@ -46,15 +46,14 @@ class Node:
 
 
 class Items:
-    """A dict: keys and values in turn, and where those stand in the file that were passed over."""
+    """A dict: keys and values in turn."""
 
-    __slots__ = ("_read", "closed", "flat", "passed")
+    __slots__ = ("_read", "closed", "flat")
 
     def __init__(self) -> None:
         self.flat: list[Any] = []
         self._read: dict[bytes, Any] | None = None
         self.closed = False
-        self.passed: tuple[slice, ...] = ()
 
     def as_dict(self) -> dict[bytes, Any]:
         """By key; keys that are neither text nor objects are left out.

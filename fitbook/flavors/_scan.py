@@ -48,8 +48,8 @@ _PLAIN_BATCH = re.compile(
     re.DOTALL,
 )
 
-# One word and its number, of those that were passed over.
-PLAIN_PAIR = re.compile(_F + rb"\x8c(" + _SHORT + rb")\x94" + _F + rb"(K.|M..|J....)", re.DOTALL)
+_PLAIN_WORD = re.compile(_F + rb"\x8c(" + _SHORT + rb")\x94", re.DOTALL)
+_PLAIN_PAIR = re.compile(_F + rb"\x8c(" + _SHORT + rb")\x94" + _NUMBER.replace(b"(?:K", b"(K"), re.DOTALL)
 
 # What models mostly consist of, taken in one step each: an array over the bytes before this (remembered, its dtype, shape and
 # order, and the call), and some plain values in a row, of which each tree of a forest has the same.
@@ -347,12 +347,25 @@ class Scanner:
             pairs = self.data[batch.end() - 1] == 0x75
             if pairs is (type(target) is list):
                 break  # it puts into a list, or appends to a dict: who does so is told
-            self._content_of(target).extend([OPAQUE] * (2 * _BATCH if pairs else _BATCH))
-            if type(target) is Items:
-                target.passed += (slice(*batch.span()),)
-            self._memo.extend([OPAQUE] * (_BATCH if batch["words"] else 0))
+            items: list[Any] = [OPAQUE] * (2 * _BATCH if pairs else _BATCH)
+            if batch["words"]:
+                words = self._words(batch["words"], pairs, items)
+                self._memo.extend(words)
+            self._content_of(target).extend(items)
             position = batch.end()
         return position
+
+    def _words(self, batch: bytes, pairs: bool, items: list[Any]) -> list[bytes]:
+        """Put the words of a batch among the items, with their numbers; returns the words."""
+        found = (_PLAIN_PAIR if pairs else _PLAIN_WORD).findall(batch)
+        if len(found) != _BATCH:
+            raise Refused("it hides words among others")
+        words = [word[1:] for word in (next(zip(*found, strict=True)) if pairs else found)]
+        items[:: 1 + pairs] = words
+        if pairs:
+            read = int.from_bytes
+            items[1::2] = [read(value[1:], "little") if value[0] in b"KM" else _number(value) for _, value in found]
+        return words
 
     def _frozenset(self, position: int) -> int:
         items = self._to_mark()
@@ -477,6 +490,12 @@ def _is_odd(key: Any) -> bool:
         code = kind.args[0] if type(kind) is Node and kind.args else None
         return type(code) is not bytes or code[:1] not in b"biufSUmM"
     return type(key) not in _EVEN_KEYS and key is not OPAQUE
+
+
+def _number(opcode: bytes) -> Any:
+    size = _SIZES.get(opcode[0], 0)
+    number = int.from_bytes(opcode[1:], "little", signed=opcode[0] == 0x4A)
+    return _PLAIN.get(opcode[0], number) if size != 8 else OPAQUE
 
 
 def _index(get: bytes) -> int:
