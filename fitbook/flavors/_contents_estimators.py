@@ -66,6 +66,23 @@ def _linkage(arrays: Arrays, node: Node) -> None:
             )
 
 
+def _covariance(arrays: Arrays, node: Node) -> None:
+    state = node.attributes()
+    for name in (b"covariance_", b"precision_"):
+        if state.get(name) is not None:
+            known = arrays.integer(state.get(b"n_features_in_"))
+            need(arrays.shape(state[name]) == (known, known), "a model has a covariance of other features")
+
+
+def _function(arrays: Arrays, node: Node) -> None:
+    # Of what a function on the list may be told, SciPy's Mahalanobis distance alone takes its matrix on trust.
+    del arrays
+    told = [node.attributes().get(name) for name in (b"kw_args", b"inv_kw_args", b"_kwargs")]
+    told += node.state if isinstance(node.state, tuple) else ()
+    for options in told:
+        need(type(options) is not Items or b"VI" not in options.as_dict(), "a function is told a matrix for a distance")
+
+
 def _hashes(arrays: Arrays, node: Node) -> None:
     features = arrays.integer(node.attributes().get(b"n_features"))
     need(0 < features <= _MOST_FEATURES, "a model hashes to a number of features that is none")
@@ -125,6 +142,7 @@ def _one_hot(arrays: Arrays, node: Node) -> None:
     for width, known, drop, places, few in zip(widths, categories, dropped, maps, rare, strict=True):
         (count,) = codes = arrays.shape(known)
         need((places is None) == (few is None), _ENCODER)
+        _ascends(arrays, known)
         if places is not None:
             found, chosen = arrays.array(places), arrays.array(few)
             need(found.shape == codes and found.dtype.kind == "i" and int(found.min()) >= 0, _ENCODER)
@@ -134,6 +152,17 @@ def _one_hot(arrays: Arrays, node: Node) -> None:
             need(0 <= arrays.integer(drop) < count, _ENCODER)
             count -= 1
         need(arrays.integer(width) == count, _ENCODER)
+
+
+def _ascends(arrays: Arrays, known: Any) -> None:
+    """Numbers are looked up by halves; where they do not ascend, the last is found behind the end."""
+    if known.callee.endswith(" _frombuffer") or type(known.state[4]) is slice:
+        values = arrays.array(known)
+        steps = values[1:] > values[:-1] if values.dtype.kind in "iufb" else values[:0]
+        missing = int((values != values).sum()) if values.dtype.kind == "f" else 0  # which stands at the end
+        need(missing < 2 and bool(steps[: len(steps) - missing].all()), _ENCODER)
+    elif numbers := [value for value in known.state[4] if type(value) is int]:
+        need(numbers == sorted(numbers), _ENCODER)
 
 
 def _objects(arrays: Arrays, node: Any) -> list[Any]:
@@ -147,6 +176,17 @@ _ENCODER = "an encoder has other columns than categories"
 
 
 ESTIMATORS: dict[str, Callable[[Arrays, Node], None]] = {
+    **{
+        f"sklearn.covariance._{name}": _covariance
+        for name in (
+            *("elliptic_envelope EllipticEnvelope", "empirical_covariance EmpiricalCovariance"),
+            *("graph_lasso GraphicalLasso", "graph_lasso GraphicalLassoCV", "robust_covariance MinCovDet"),
+            *("shrunk_covariance LedoitWolf", "shrunk_covariance OAS", "shrunk_covariance ShrunkCovariance"),
+        )
+    },
+    "functools partial": _function,
+    "sklearn.preprocessing._function_transformer FunctionTransformer": _function,
+    "sklearn.metrics._scorer _Scorer": _function,
     "sklearn.cluster._kmeans KMeans": _clusters,
     "sklearn.cluster._kmeans MiniBatchKMeans": _clusters,
     "sklearn.cluster._bisect_k_means BisectingKMeans": _clusters,

@@ -70,13 +70,13 @@ def _neighbours(arrays: Arrays, node: Node) -> None:
         need(type(tree) is Node and tree.callee.endswith("_tree newObj"), "a model has no tree of neighbours")
         need(arrays.shape(tree.state[0]) == points, "a model has another tree of neighbours")
     for name in (b"effective_metric_params_", b"metric_params"):
-        options = state.get(name)
+        options: Any = state.get(name)
         need(type(options) is Items or options is None, "a distance has other options than a dict")
+        given = {} if options is None else options.as_dict()
         # They take the place of norms that it would compute, and are as many as it is told.
-        need(
-            options is None or not {b"X_norm_squared", b"Y_norm_squared"} & set(options.as_dict()),
-            "a distance has norms",
-        )
+        need(not {b"X_norm_squared", b"Y_norm_squared"} & set(given), "a distance has norms of its own")
+        if b"VI" in given:
+            need(arrays.shape(given[b"VI"]) == (points[1], points[1]), "a distance has another matrix")
     if b"classes_" in state and b"_y" in state and len(arrays.shape(state[b"_y"])) == 1:
         labels, classes = arrays.array(state[b"_y"]), arrays.shape(state[b"classes_"])
         need(labels.dtype.kind == "i" and len(labels) == points[0], "a classifier has labels that are none")
@@ -106,6 +106,7 @@ def _support_vectors(arrays: Arrays, node: Node) -> None:
     need(
         counts.ndim == 1 and len(counts) and int(counts.min()) >= 0, "a model has a negative number of support vectors"
     )
+    need(classifies or len(counts) == 2, "a model has another number of classes than it says")
     total = int(counts.sum()) if classifies else int(counts[0])
     classes = len(counts) if classifies else 2
     places, seen = arrays.array(state[b"support_"]), state[b"shape_fit_"]

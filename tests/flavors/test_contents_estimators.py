@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import pickle
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.cluster import HDBSCAN, Birch, BisectingKMeans, KMeans, MiniBatchKMeans
+from sklearn.covariance import EllipticEnvelope, EmpiricalCovariance
 from sklearn.feature_extraction import DictVectorizer, FeatureHasher
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
-from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.metrics.pairwise import pairwise_distances, rbf_kernel
 from sklearn.neighbors import (
     BallTree,
     KDTree,
@@ -20,7 +22,7 @@ from sklearn.neighbors import (
     LocalOutlierFactor,
     NearestNeighbors,
 )
-from sklearn.preprocessing import KBinsDiscretizer, MultiLabelBinarizer, OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, MultiLabelBinarizer, OneHotEncoder
 from sklearn.svm import SVC, SVR, OneClassSVM
 
 from fitbook.errors import UntrustedModel
@@ -111,6 +113,16 @@ CASES: list[tuple[Any, dict[str, Any]]] = [
     (PRE, {"support_": np.full(PRE.support_.shape, 10**6, np.int32)}),
     (PRE, {"shape_fit_": (1, 1)}),
     (SVR().fit(X, Y), {"support_vectors_": X[:1]}),
+    (SVR().fit(X, Y), {"_n_support": np.array([60, *range(50)], np.int32)}),
+    (EllipticEnvelope(random_state=0).fit(X), {"precision_": np.eye(2)}),
+    (EmpiricalCovariance().fit(X), {"covariance_": np.eye(5)}),
+    (BRUTE, {"metric_params": {"VI": np.eye(2)}, "effective_metric_": "mahalanobis"}),
+    (BRUTE, {"effective_metric_params_": {"VI": np.eye(2)}}),
+    (FunctionTransformer(pairwise_distances), {"kw_args": {"metric": "mahalanobis", "VI": np.eye(1)}}),
+    (FunctionTransformer(partial(pairwise_distances)), {"func": partial(pairwise_distances, VI=np.eye(1))}),
+    (OneHotEncoder().fit([[1], [2], [3]]), {"categories_": [np.array([3, 1, 2])]}),
+    (OneHotEncoder().fit([[1], [2], [3]]), {"categories_": [np.array([3, 1, 2], dtype=object)]}),
+    (OneHotEncoder().fit([[1.0], [2.0], [np.nan]]), {"categories_": [np.array([np.nan, 1.0, 2.0])]}),
 ]
 
 
