@@ -117,7 +117,9 @@ def _support_vectors(arrays: Arrays, node: Node) -> None:
     pairs = classes * (classes - 1) // 2
     need(arrays.shape(state.get(b"_intercept_")) == (pairs,), "a model has another number of intercepts than it says")
     probabilities = {arrays.shape(state.get(name)) for name in (b"_probA", b"_probB")}
-    need(len(probabilities) == 1 and probabilities <= {(0,), (pairs,)}, "a model has another number of probabilities")
+    asked = {state.get(name) for name in (b"_effective_probability", b"probability")} - {None, False, b"deprecated"}
+    given = {(0,), (pairs,)} if not asked else {(pairs,)}  # libsvm reads them, if it is told that it has them
+    need(len(probabilities) == 1 and probabilities <= given, "a model has another number of probabilities")
 
 
 def _vectors(arrays: Arrays, state: dict[bytes, Any], classes: int, total: int) -> None:

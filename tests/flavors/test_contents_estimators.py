@@ -108,6 +108,7 @@ CASES: list[tuple[Any, dict[str, Any]]] = [
     (GRID, {"support_vectors_": GRID.support_vectors_.tocoo()}),
     (GRID, {"kernel": "precomputed"}),
     (GRID, {"_impl": "epsilon_svr"}),
+    (GRID, {"probability": True}),
     (SVC().fit(X, Z), {"_probA": np.zeros(1), "_probB": np.zeros(1)}),
     (SVC().fit(X, Z), {"_probA": np.zeros(3)}),
     (PRE, {"support_": np.full(PRE.support_.shape, 10**6, np.int32)}),
