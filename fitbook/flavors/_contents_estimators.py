@@ -161,7 +161,8 @@ def _ascends(arrays: Arrays, known: Any) -> None:
         steps = values[1:] > values[:-1] if values.dtype.kind in "iufb" else values[:0]
         missing = int((values != values).sum()) if values.dtype.kind == "f" else 0  # which stands at the end
         need(missing < 2 and bool(steps[: len(steps) - missing].all()), _ENCODER)
-    elif numbers := [value for value in known.state[4] if type(value) is int]:
+    else:
+        numbers = [value for value in known.state[4] if type(value) in (int, float) and value == value]
         need(numbers == sorted(numbers), _ENCODER)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -77,6 +78,7 @@ def _neighbours(arrays: Arrays, node: Node) -> None:
         need(not {b"X_norm_squared", b"Y_norm_squared"} & set(given), "a distance has norms of its own")
         if b"VI" in given:
             need(arrays.shape(given[b"VI"]) == (points[1], points[1]), "a distance has another matrix")
+        _stays_finite(arrays, state, given)
     if b"classes_" in state and b"_y" in state and len(arrays.shape(state[b"_y"])) == 1:
         labels, classes = arrays.array(state[b"_y"]), arrays.shape(state[b"classes_"])
         need(labels.dtype.kind == "i" and len(labels) == points[0], "a classifier has labels that are none")
@@ -84,6 +86,31 @@ def _neighbours(arrays: Arrays, node: Node) -> None:
             int(labels.min()) >= 0 and int(labels.max()) < classes[0],
             "a classifier has labels that are no classes of it",
         )
+
+
+def _stays_finite(arrays: Arrays, state: dict[bytes, Any], options: dict[bytes, Any]) -> None:
+    # The nearest of points that are all infinitely far, or at no distance at all, is the one before the first.
+    import numpy as np  # noqa: PLC0415
+
+    metric, points = state.get(b"effective_metric_"), state[b"_fit_X"]
+    if type(metric) is not bytes or metric in (b"precomputed", b"nan_euclidean"):
+        return
+    sparse = points.callee.startswith("scipy.sparse.")
+    values = arrays.array(points.attributes().get(b"data") if sparse else points)
+    need(values.dtype.kind in "iufb", "a model has neighbours that are no points")
+    reach = float(np.abs(values).max(initial=1))
+    scale = 1.0
+    for name, least in ((b"w", 0.0), (b"V", 1e-300)):
+        if options.get(name) is not None and metric != b"mahalanobis":
+            weights = arrays.array(options[name])
+            need(weights.dtype.kind in "iuf" and bool((weights >= least).all()), "a distance has odd weights")
+            scale = max(scale, float(weights.max(initial=1)), 1 / float(weights.min(initial=1)) if least else 1.0)
+    power = arrays.number(options.get(b"p", 2))
+    stays = math.isfinite(reach) and power > 0 and power * math.log10(2 * reach) + math.log10(scale) < _LARGEST
+    need(stays, "a distance is larger than any number")
+
+
+_LARGEST = 300  # decimal places of a float
 
 
 def rows_and_columns(arrays: Arrays, node: Any) -> tuple[int, ...]:

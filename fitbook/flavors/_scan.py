@@ -57,6 +57,7 @@ _INTEGER = rb"(?:K.|M..|J.{4})"
 _SHAPE = rb"(" + _INTEGER + rb"(?:\x85|" + _INTEGER + rb"(?:\x86|" + _INTEGER + rb"\x87)))"
 _REST_OF_ARRAY = re.compile(rb"\x94(h.|j.{4})" + _SHAPE + rb"\x94(h.|j.{4})t\x94R\x94", re.DOTALL)
 _LENGTH = struct.Struct("<Q")
+_FLOAT = struct.Struct(">d")
 _ROW = re.compile(rb"(?:h.|K.|[N\x88\x89]|G.{8}){8,40}", re.DOTALL)
 
 
@@ -210,6 +211,8 @@ class Scanner:
         while position < len(row):
             op, size = row[position], _SIZES.get(row[position], 0)
             number = int.from_bytes(row[position + 1 : position + 1 + size], "little", signed=op == 0x4A)
+            if op == 0x47:
+                number = _FLOAT.unpack_from(row, position + 1)[0]
             values.append(self._memo[number] if op in b"hj" else _PLAIN.get(op, number))
             position += 1 + size
         return values
@@ -226,7 +229,7 @@ class Scanner:
         return self._row(position + size)
 
     def _float(self, position: int) -> int:
-        self._stack.append(OPAQUE)
+        self._stack.append(_FLOAT.unpack_from(self.data, position)[0])
         return position + 8
 
     def _long(self, position: int) -> int:
@@ -489,7 +492,7 @@ def _is_odd(key: Any) -> bool:
         kind = key.args[0] if key.callee.endswith(" scalar") and key.args else None
         code = kind.args[0] if type(kind) is Node and kind.args else None
         return type(code) is not bytes or code[:1] not in b"biufSUmM"
-    return type(key) not in _EVEN_KEYS and key is not OPAQUE
+    return type(key) not in (*_EVEN_KEYS, float) and key is not OPAQUE
 
 
 def _number(opcode: bytes) -> Any:
@@ -505,7 +508,7 @@ def _index(get: bytes) -> int:
 _NEVER_IN_NAMES = frozenset(set(range(128)) - {*b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.<>"})
 _INTEGERS = {0x4D: 2, 0x4A: 4}
 _SIZES = {0x68: 1, 0x6A: 4, 0x4B: 1, 0x4D: 2, 0x4A: 4, 0x47: 8}
-_PLAIN = {0x4E: None, 0x88: True, 0x89: False, 0x47: OPAQUE}
+_PLAIN = {0x4E: None, 0x88: True, 0x89: False}
 _COUNTED = {0x8A: 1, 0x8B: 4, 0x58: 4, 0x8D: 8, 0x43: 1, 0x42: 4, 0x8E: 8, 0x96: 8}
 _INDICES = {0x71: 1, 0x72: 4}
 

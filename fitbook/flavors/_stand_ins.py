@@ -154,6 +154,17 @@ class Arrays:
         need(type(value) is int, "there is no number where one belongs")
         return int(value)
 
+    def number(self, value: Any) -> float:
+        """A number, plain or numpy's; raises as `integer`."""
+        if type(value) is Node and value.callee.endswith(" scalar") and len(value.args) == 2:
+            import numpy as np  # noqa: PLC0415
+
+            dtype = self.dtype(value.args[0])
+            need(dtype.kind in "iuf" and type(value.args[1]) is slice, "there is no number where one belongs")
+            return float(np.frombuffer(self._view[value.args[1]], dtype)[0])
+        need(type(value) in (int, float), "there is no number where one belongs")
+        return float(value)
+
     def new_dtype(self, node: Node) -> None:
         """Look at a dtype whose state is being set: arrays that had it before would change with it.
 

@@ -101,6 +101,12 @@ CASES: list[tuple[Any, dict[str, Any]]] = [
     (BRUTE, {"_y": np.zeros(1, int)}),
     (BRUTE, {"_y": np.full(60, 3)}),
     (BRUTE, {"effective_metric_params_": {"Y_norm_squared": np.zeros(1)}}),
+    (BRUTE, {"_fit_X": np.full((60, 4), np.nan)}),
+    (BRUTE, {"_fit_X": np.full((60, 4), 1e200)}),
+    *(
+        (BRUTE, {"effective_metric_params_": odd})
+        for odd in ({"p": 1e9}, {"V": np.full(4, np.nan)}, {"w": np.full(4, 1e300)})
+    ),
     (KNeighborsTransformer().fit(X), {"n_samples_fit_": 3}),
     (NearestNeighbors(algorithm="kd_tree").fit(X), {"_tree": KDTree(X[:, :2])}),
     (LocalOutlierFactor(algorithm="brute").fit(X), {"_fit_X": sparse.csr_matrix((60, 1))}),
