@@ -30,7 +30,7 @@ from fitbook.testing import host_suite
 LIST = Path(__file__).parents[1] / "fitbook" / "flavors" / "allowed.txt"
 HEAD = """\
 # What a model's pickle may name without being trusted: how it may be used, module, name. "call" and "make" build an
-# object, by a call or without the constructor; "name" is only passed on. Exact names, no patterns.
+# object, by a call or without the constructor; "name" is a value that is passed on. Exact names, no patterns.
 # Written by scripts/allowed_names.py from fitted models; a test holds every line against the rules.
 """
 
