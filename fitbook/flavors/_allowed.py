@@ -22,12 +22,12 @@ _OURS = {"fitbook.pythonmodel _FunctionPythonModel", "mlflow.pyfunc.model _Funct
 
 @cache
 def allowed() -> dict[str, frozenset[str]]:
-    """The names that may be called, made without their constructor, and merely passed on."""
-    found: dict[str, set[str]] = {"call": set(), "make": {*_OURS}, "name": {*_OURS}}
+    """The names that may be called, made without their constructor, and be values; and all of these: "any"."""
+    found: dict[str, set[str]] = {"call": set(), "make": {*_OURS}, "name": {*_OURS}, "any": {*_OURS}}
     lines = files("fitbook.flavors").joinpath("allowed.txt").read_text(encoding="ascii").splitlines()
     for line in lines:
         use, _, name = line.partition(" ")
         if use != "#":
             found[use].add(name)
-            found["name"].add(name)
+            found["any"].add(name)
     return {use: frozenset(names) for use, names in found.items()}

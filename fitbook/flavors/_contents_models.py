@@ -1,16 +1,14 @@
-"""Models that predict by compiled code: trees, neighbour trees and support vectors, and the estimators that ask them."""
+"""Trees, and the estimators that ask them: compiled code goes from node to node without looking where it leads."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from fitbook.flavors._lightgbm_text import check_lightgbm
 from fitbook.flavors._nodes import Node
-from fitbook.flavors._stand_ins import Arrays, need, text
-from fitbook.flavors._xgboost_trees import check_xgboost
+from fitbook.flavors._stand_ins import Arrays, need
 
-_TREE = "sklearn.tree._tree Tree"
+TREE = "sklearn.tree._tree Tree"
 _LEAF = -1
 _Outputs = dict[tuple[bytes, str], tuple[int, int, int]]
 
@@ -27,16 +25,17 @@ def check_trees(arrays: Arrays, trees: list[Node]) -> None:
         return
     sizes: _Outputs = {}
     described = [_tree(arrays, tree, sizes) for tree in trees]
+    arrays.spend(sum(size for *_, size in described))
     kind = described[0][0].dtype
     need({"left_child", "right_child", "feature"} <= set(kind.names or ()), "a tree has odd nodes")
-    need(all(nodes.dtype is kind or nodes.dtype == kind for nodes, _, _ in described), "a tree has odd nodes")
-    counts = np.array([len(nodes) for nodes, _, _ in described])
-    nodes = np.frombuffer(b"".join([nodes for nodes, _, _ in described]), kind)
+    need(all(nodes.dtype is kind or nodes.dtype == kind for nodes, *_ in described), "a tree has odd nodes")
+    counts = np.array([len(nodes) for nodes, *_ in described])
+    nodes = np.frombuffer(b"".join([nodes for nodes, *_ in described]), kind)
     owner = np.repeat(np.arange(len(trees)), counts)
     first = (np.cumsum(counts) - counts)[owner]
     left, right, asked = (np.ascontiguousarray(nodes[name]) for name in ("left_child", "right_child", "feature"))
     inner = np.flatnonzero((left != _LEAF) | (right != _LEAF))
-    features = np.array([count for _, count, _ in described])[owner]
+    features = np.array([count for _, count, *_ in described])[owner]
     asked = asked[inner]
     need(bool(((asked >= 0) & (asked < features[inner])).all()), "a tree asks for a feature that there is not")
     below = np.concatenate([left[inner], right[inner]])
@@ -46,13 +45,14 @@ def check_trees(arrays: Arrays, trees: list[Node]) -> None:
     below = below + first[parents]
     need(not len(below) or int(np.bincount(below).max()) == 1, "a tree has a node with two parents")
     need(
-        bool((_depths(left, right, first, owner, counts) <= [depth for _, _, depth in described]).all()),
+        bool((_depths(left, right, first, owner, counts) <= [depth for _, _, depth, _ in described]).all()),
         "a tree is too deep",
     )
 
 
-def _tree(arrays: Arrays, tree: Node, known: _Outputs) -> tuple[Any, int, int]:
-    """Nodes, number of features, and depth of one tree."""
+def _tree(arrays: Arrays, tree: Node, known: _Outputs) -> tuple[Any, int, int, int]:
+    """Nodes, number of features, depth, and bytes of one tree."""
+    need(len(tree.args) == 3, "a tree is made in an odd way")
     state = tree.attributes()
     nodes, values = arrays.array(state.get(b"nodes")), state.get(b"values")
     classes = arrays.array(tree.args[1])
@@ -66,7 +66,8 @@ def _tree(arrays: Arrays, tree: Node, known: _Outputs) -> tuple[Any, int, int]:
     count = arrays.integer(state.get(b"node_count"))
     need(nodes.shape == (count,) and count > 0, "a tree has another number of nodes")
     need(arrays.shape(values) == (count, outputs, most), "a tree has another number of values")
-    return nodes, arrays.integer(tree.args[0]), arrays.integer(state.get(b"max_depth"))
+    size = nodes.nbytes + 8 * count * outputs * most
+    return nodes, arrays.integer(tree.args[0]), arrays.integer(state.get(b"max_depth")), size
 
 
 def _depths(left: Any, right: Any, first: Any, owner: Any, counts: Any) -> Any:
@@ -83,42 +84,110 @@ def _depths(left: Any, right: Any, first: Any, owner: Any, counts: Any) -> Any:
 
 
 def _tree_estimator(arrays: Arrays, node: Node) -> None:
-    _as_many_features(arrays, node.attributes(), [node.attributes().get(b"tree_")])
+    state = node.attributes()
+    if b"tree_" in state:
+        _fits(arrays, state, state[b"tree_"])
+
+
+def _fits(arrays: Arrays, state: dict[bytes, Any], tree: Any) -> None:
+    need(type(tree) is Node and tree.callee == TREE, "an estimator has a tree that is none")
+    known = arrays.integer(state.get(b"n_features_in_"))
+    need(arrays.integer(tree.args[0]) == known, "an estimator takes other features than its trees ask for")
+
+
+def members(value: Any, kinds: tuple[str, ...]) -> list[Node]:
+    """The parts of an ensemble, which are in a list, or in a plain array of objects.
+
+    Raises
+    ------
+    Refused
+        They are in something else, where they might be others than they seem, or one is of no such kind.
+    """
+    if type(value) is Node and value.callee.endswith(" _reconstruct") and isinstance(value.state, tuple):
+        value = value.state[4]
+    need(type(value) is list, "an ensemble keeps its members in another container than ensembles do")
+    need(all(type(part) is Node and part.callee in kinds for part in value), "an ensemble has members of another kind")
+    return list(value)
 
 
 def _forest(arrays: Arrays, node: Node) -> None:
     state = node.attributes()
-    parts = _members(state.get(b"estimators_"))
-    trees: list[Any] = [part.attributes().get(b"tree_") for part in parts]
-    chosen = state.get(b"estimators_features_")
-    if isinstance(chosen, list) and node.callee.endswith(" IsolationForest"):
-        need(len(chosen) == len(trees), "a forest has other features than trees")
-        for tree, features in zip(trees, chosen, strict=True):
-            need(
-                len(arrays.array(features)) == arrays.integer(tree.args[0]),
-                "a forest has other features than its trees",
-            )
-    _as_many_features(arrays, state, trees)
-    if b"n_trees_per_iteration_" in state:  # gradient boosting adds up without looking whether there is room
-        columns = arrays.shape(state[b"estimators_"])[1:]
+    if b"estimators_" not in state:
+        return
+    chosen: Any = state.get(b"estimators_features_")
+    parts = members(state[b"estimators_"], _TREES)
+    if not node.callee.endswith(" IsolationForest"):
+        for part in parts:
+            _fits(arrays, state, part.attributes().get(b"tree_"))
+        return
+    known, most = arrays.integer(state.get(b"n_features_in_")), arrays.integer(state.get(b"_max_features"))
+    need(type(chosen) is list and len(chosen) == len(parts), "a forest has other features than trees")
+    for part, features in zip(parts, chosen, strict=True):
+        asked = arrays.integer(part.attributes()[b"tree_"].args[0])
+        need(arrays.shape(features) == (asked,), "a forest has other features than its trees")
+        need(asked == known or most != known, "a forest has other features than its trees")  # it passes all, or those
+
+
+def _boosting(arrays: Arrays, node: Node) -> None:
+    """Gradient boosting adds up without looking whether there is room, which what it starts from has made."""
+    state = node.attributes()
+    if b"estimators_" not in state:
+        return
+    held = state[b"estimators_"]
+    need(type(held) is Node and held.callee.endswith(" _reconstruct"), "a model keeps its trees in no array")
+    parts, shape = members(held, _TREES[1:2]), arrays.shape(held)
+    need(len(shape) == 2 and shape[0] > 0, "a model has no trees")
+    for part in parts:
+        tree = part.attributes()[b"tree_"]
+        _fits(arrays, state, tree)
+        _fits(arrays, part.attributes(), tree)
+        need(arrays.integer(tree.args[2]) == 1, "a model has trees of several outputs")
+    width = arrays.integer(state.get(b"n_trees_per_iteration_"))
+    need(shape[1] == width > 0, "a model has another number of trees than it says")
+    loss, start = state[b"_loss"], state[b"init_"]
+    need(type(loss) is Node and loss.callee.startswith("sklearn._loss.loss "), "a model has a loss that is none")
+    need(b"is_multiclass" not in loss.attributes(), "a loss is not what its class is")
+    link = loss.attributes()[b"link"]
+    need(type(link) is Node and link.callee.startswith("sklearn._loss.link "), "a loss has a link that is none")
+    need(width == 1 or loss.callee.endswith(" HalfMultinomialLoss"), "a model has another loss than trees")
+    if start != b"zero":
+        classes = 0 if node.callee.endswith("Regressor") else max(2, width)
         need(
-            columns == (arrays.integer(state[b"n_trees_per_iteration_"]),),
-            "a model has another number of trees than it says",
+            type(start) is Node and _outputs(arrays, start) == classes,
+            "a model starts from an estimator of other outputs",
         )
-        need(all(arrays.integer(tree.args[2]) == 1 for tree in trees), "a model has trees of several outputs")
 
 
-def _members(value: Any) -> list[Node]:
-    if type(value) is Node and isinstance(value.state, tuple) and len(value.state) == 5:
-        value = value.state[4]
-    return [part for part in value if type(part) is Node] if isinstance(value, list) else []
+def _outputs(arrays: Arrays, node: Node) -> int:
+    """How many classes an estimator that boosting starts from tells apart; 0, if it predicts one number."""
+    state = node.attributes()
+    if node.callee.startswith("sklearn.dummy Dummy"):
+        need(arrays.integer(state.get(b"n_outputs_")) == 1, _UNKNOWN)
+        if b"n_classes_" in state:
+            classes = arrays.integer(state[b"n_classes_"])
+            need(
+                arrays.shape(state.get(b"class_prior_")) == (classes,) == arrays.shape(state.get(b"classes_")), _UNKNOWN
+            )
+            return classes
+        return 0
+    if node.callee.startswith(("sklearn.ensemble._forest ", "sklearn.tree._classes ")):
+        need(arrays.integer(state.get(b"n_outputs_")) == 1, _UNKNOWN)
+        return arrays.integer(state[b"n_classes_"]) if node.callee.endswith("Classifier") else 0
+    need(node.callee in _LINEAR, _UNKNOWN)
+    shape = arrays.shape(state.get(b"coef_"))
+    if b"classes_" not in state:
+        need(len(shape) == 1 or (len(shape) == 2 and shape[0] == 1), _UNKNOWN)
+        return 0
+    need(len(shape) == 2, _UNKNOWN)
+    return max(2, shape[0])
 
 
-def _as_many_features(arrays: Arrays, state: dict[bytes, Any], trees: list[Any]) -> None:
-    for tree in trees:
-        if type(tree) is Node and tree.callee == _TREE:
-            known = arrays.integer(state.get(b"n_features_in_"))
-            need(arrays.integer(tree.args[0]) <= known, "an estimator takes fewer features than its trees ask for")
+_UNKNOWN = "a model starts from an estimator whose outputs are not known"
+_LINEAR = {
+    "sklearn.linear_model._base LinearRegression",
+    "sklearn.linear_model._logistic LogisticRegression",
+    "sklearn.linear_model._ridge Ridge",
+}
 
 
 # -- histogram gradient boosting -------------------------------------------------------------------------------------
@@ -130,159 +199,98 @@ def _predictor(arrays: Arrays, node: Node) -> None:
     state = node.attributes()
     nodes = arrays.array(state.get(b"nodes"))
     inner = np.flatnonzero(nodes["is_leaf"] == 0)
-    need(len(nodes) > 0, "a tree has no nodes")
+    need(nodes.ndim == 1 and len(nodes) > 0, "a tree has no nodes")
     for child in (nodes["left"][inner], nodes["right"][inner]):
         need(bool(((child > inner) & (child < len(nodes))).all()), "a tree has a node whose child is not there")
     chosen = inner[nodes["is_categorical"][inner] != 0]
-    sets = arrays.shape(state.get(b"raw_left_cat_bitsets"))
-    need(
-        not len(chosen) or int(nodes["bitset_idx"][chosen].max()) < sets[0],
-        "a tree asks for categories that are not there",
-    )
+    most = int(nodes["bitset_idx"][chosen].max()) if len(chosen) else -1
+    for name in (b"raw_left_cat_bitsets", b"binned_left_cat_bitsets"):
+        sets = arrays.shape(state.get(name))
+        need(
+            most < 0 or (len(sets) == 2 and most < sets[0] and sets[1] == _WORDS),
+            "a tree asks for categories that are not there",
+        )
+
+
+_WORDS = 8  # of 32 bits each: a set of at most 256 categories
 
 
 def _histogram_boosting(arrays: Arrays, node: Node) -> None:
-    state = node.attributes()
-    stages = state.get(b"_predictors")
-    for stage in stages if isinstance(stages, list) else []:
-        for tree in _members(stage):
-            nodes = arrays.array(tree.attributes().get(b"nodes"))
-            asked = nodes["feature_idx"]
-            known = arrays.integer(state.get(b"n_features_in_"))
-            need(int(asked.min()) >= 0 and int(asked.max()) < known, "a tree asks for a feature that there is not")
-            categorical = nodes["is_categorical"] != 0
-            if categorical.any():
-                mapper = state.get(b"_bin_mapper")
-                flags = arrays.array(mapper.attributes().get(b"is_categorical") if type(mapper) is Node else None)
-                need(
-                    len(flags) == known and bool(flags[asked[categorical]].all()),
-                    "a tree takes a number for a category",
-                )
-
-
-# -- neighbours ------------------------------------------------------------------------------------------------------
-
-
-def neighbour_tree(arrays: Arrays, node: Node) -> None:
-    """Check the state of a KD tree or ball tree."""
     import numpy as np  # noqa: PLC0415
 
-    need(isinstance(node.state, tuple) and len(node.state) >= 12, "a neighbour tree has another state than those have")
-    data, order, nodes, bounds = (arrays.array(part) for part in node.state[:4])
-    need(
-        data.ndim == 2 and len(data) > 0 and order.shape == (len(data),),
-        "a neighbour tree has another number of points",
-    )
-    need(int(order.min()) >= 0 and int(order.max()) < len(data), "a neighbour tree has indices that leave its points")
-    begin, end, leaf = nodes["idx_start"], nodes["idx_end"], nodes["is_leaf"]
-    need(
-        bool(((begin >= 0) & (begin <= end) & (end <= len(data))).all()),
-        "a neighbour tree has nodes that leave its points",
-    )
-    need(
-        nodes.ndim == 1 and len(nodes) == arrays.integer(node.state[6]) > 0,
-        "a neighbour tree has another number of nodes",
-    )
-    parents = np.flatnonzero(leaf == 0)
-    need(not len(parents) or 2 * int(parents.max()) + 2 < len(nodes), "a neighbour tree has nodes without children")
-    sides = 2 if "_kd_tree" in node.callee else 1
-    need(bounds.shape == (sides, len(nodes), data.shape[1]), "a neighbour tree has other bounds than nodes")
-    _distance(arrays, node.state[11], data.shape[1])
-    if len(node.state) > 12 and node.state[12] is not None:
-        need(arrays.shape(node.state[12]) == (len(data),), "a neighbour tree has other weights than points")
-
-
-def _distance(arrays: Arrays, metric: Any, dimensions: int) -> None:
-    need(type(metric) is Node and metric.callee.endswith(" newObj"), "a neighbour tree has no distance")
-    need(isinstance(metric.state, tuple) and len(metric.state) >= 3, "a distance has another state than those have")
-    name = str(metric.args[0])
-    vector, matrix = arrays.array(metric.state[1]), arrays.array(metric.state[2])
-    need(
-        vector.shape == (dimensions,) or ("SEuclidean" not in name and vector.size <= 1), "a distance has other weights"
-    )
-    need(matrix.shape == (dimensions, dimensions) or "Mahalanobis" not in name, "a distance has another matrix")
-
-
-def _neighbour_classes(arrays: Arrays, node: Node) -> None:
     state = node.attributes()
-    labels = state.get(b"_y")
-    if labels is not None and len(arrays.shape(labels)) == 1:
-        found, classes = arrays.array(labels), arrays.shape(state.get(b"classes_"))
-        need(found.dtype.kind == "i" and len(found) and int(found.min()) >= 0, "a classifier has labels that are none")
-        need(int(found.max()) < classes[0], "a classifier has labels that are no classes of it")
-
-
-# -- support vectors -------------------------------------------------------------------------------------------------
-
-
-def _support_vectors(arrays: Arrays, node: Node) -> None:
-    state = node.attributes()
-    if b"support_vectors_" not in state:
+    if b"_predictors" not in state:
         return
-    counts = arrays.array(state.get(b"_n_support"))
-    classifies = node.callee.endswith("SVC")
-    total = int(counts.sum()) if classifies else int(counts[0])
-    need(counts.ndim == 1 and int(counts.min()) >= 0, "a model has a negative number of support vectors")
-    need(arrays.shape(state.get(b"support_")) == (total,), "a model has another number of support vectors than it says")
-    vectors = state[b"support_vectors_"]
     known = arrays.integer(state.get(b"n_features_in_"))
-    if vectors.callee.startswith("scipy."):
-        shape = tuple(arrays.integer(size) for size in vectors.attributes()[b"_shape"])
-        weights = tuple(arrays.integer(size) for size in state[b"_dual_coef_"].attributes()[b"_shape"])
-    else:
-        shape, weights = arrays.shape(vectors), arrays.shape(state.get(b"_dual_coef_"))
-    precomputed = state.get(b"kernel") == b"precomputed"
-    need(shape == (0, 0) if precomputed else shape == (total, known), "a model has other support vectors than it says")
-    classes = len(counts) if classifies else 2
-    need(weights == (classes - 1, total), "a model has other weights than support vectors")
-    pairs = classes * (classes - 1) // 2
-    need(arrays.shape(state.get(b"_intercept_")) == (pairs,), "a model has another number of intercepts than it says")
-    for name in (b"_probA", b"_probB"):
-        need(arrays.shape(state.get(name)) in ((0,), (pairs,), (1,)), "a model has another number of probabilities")
+    _keeps_columns(arrays, state.get(b"_preprocessor"), known)
+    mapper = state[b"_bin_mapper"]
+    need(type(mapper) is Node, "a model has no bins")
+    flags = arrays.array(mapper.attributes().get(b"is_categorical_"))
+    need(flags.shape == (known,), "a model has other bins than features")
+    stages = state[b"_predictors"]
+    need(type(stages) is list, "an ensemble keeps its members in another container than ensembles do")
+    trees = [tree for stage in stages for tree in members(stage, (_PREDICTOR,))]
+    if not trees:
+        return
+    nodes = [arrays.array(tree.attributes().get(b"nodes")) for tree in trees]
+    asked = np.concatenate([part["feature_idx"] for part in nodes])
+    categorical = np.concatenate([part["is_categorical"] for part in nodes]) != 0
+    need(int(asked.min()) >= 0 and int(asked.max()) < known, "a tree asks for a feature that there is not")
+    need(bool(flags[asked[categorical]].all()), "a tree takes a number for a category")
 
 
-def _lightgbm(arrays: Arrays, node: Node) -> None:
-    del arrays
-    if node.attributes().get(b"handle") is not None:
-        check_lightgbm(text(node.attributes()[b"handle"]))
+def _keeps_columns(arrays: Arrays, node: Any, known: int) -> None:
+    """What comes before encodes categories, column by column; what it passes on nobody counts."""
+    if node is None:
+        return
+    right = type(node) is Node and node.callee == "sklearn.compose._column_transformer ColumnTransformer"
+    need(right, "a model is preceded by what is no encoder")
+    parts, left = node.attributes().get(b"transformers_"), 0
+    need(
+        type(parts) is list and all(isinstance(part, tuple) and len(part) == 3 for part in parts),
+        "an encoder has no parts",
+    )
+    for _, part, columns in parts:
+        if part == b"drop":
+            continue
+        need(type(part) is Node and part.callee in _COLUMN_BY_COLUMN, "an encoder has a part that is none")
+        function = part.attributes().get(b"func")
+        if type(function) is Node and function.callee == "functools partial" and isinstance(function.state, tuple):
+            need(function.state[1] == () and function.state[3] is None, "an encoder has a function of its own")
+            function = function.state[0]
+        need(function in (None, _CHECK), "an encoder has a function of its own")
+        flags = arrays.array(columns)
+        need(flags.shape == (known,) and flags.dtype.kind == "b", "an encoder has other columns")
+        left += int(flags.sum())
+    need(left == known, "an encoder passes on another number of columns")
 
 
-def _xgboost(arrays: Arrays, node: Node) -> None:
-    content = node.attributes().get(b"handle")
-    if type(content) is Node and content.callee == "builtins bytearray" and content.args:
-        content = content.args[0]
-    need(content is None or type(content) is slice, "a booster is made of what is no model")
-    if content is not None:
-        check_xgboost(bytes(arrays.raw(content)))
+_CHECK = "sklearn.utils.validation check_array"
+_COLUMN_BY_COLUMN = (
+    "sklearn.preprocessing._encoders OrdinalEncoder",
+    "sklearn.preprocessing._function_transformer FunctionTransformer",
+)
+_PREDICTOR = "sklearn.ensemble._hist_gradient_boosting.predictor TreePredictor"
+_TREES = tuple(
+    f"sklearn.tree._classes {kind}"
+    for kind in ("DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier", "ExtraTreeRegressor")
+)
 
-
-_Check = Callable[[Arrays, Node], None]
-
-AT_THE_END: dict[str, _Check] = {
-    "sklearn.ensemble._hist_gradient_boosting.predictor TreePredictor": _predictor,
-    **{
-        f"sklearn.tree._classes {kind}": _tree_estimator
-        for kind in ("DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier", "ExtraTreeRegressor")
-    },
+MODELS: dict[str, Callable[[Arrays, Node], None]] = {
+    _PREDICTOR: _predictor,
+    **dict.fromkeys(_TREES, _tree_estimator),
     **{
         f"sklearn.ensemble._forest {kind}": _forest
         for kind in (
-            "RandomForestClassifier",
-            "RandomForestRegressor",
-            "ExtraTreesClassifier",
-            "ExtraTreesRegressor",
+            *("RandomForestClassifier", "RandomForestRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor"),
             "RandomTreesEmbedding",
         )
     },
-    "lightgbm.basic Booster": _lightgbm,
-    "xgboost.core Booster": _xgboost,
+    "imblearn.ensemble._forest BalancedRandomForestClassifier": _forest,
     "sklearn.ensemble._iforest IsolationForest": _forest,
-    **{f"sklearn.ensemble._gb GradientBoosting{kind}": _forest for kind in ("Classifier", "Regressor")},
+    **{f"sklearn.ensemble._gb GradientBoosting{kind}": _boosting for kind in ("Classifier", "Regressor")},
     **{
         f"sklearn.ensemble._hist_gradient_boosting.gradient_boosting HistGradientBoosting{kind}": _histogram_boosting
         for kind in ("Classifier", "Regressor")
     },
-    "sklearn.neighbors._classification KNeighborsClassifier": _neighbour_classes,
-    "sklearn.neighbors._classification RadiusNeighborsClassifier": _neighbour_classes,
-    **{f"sklearn.svm._classes {kind}": _support_vectors for kind in ("SVC", "NuSVC", "SVR", "NuSVR", "OneClassSVM")},
 }

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-OPAQUE = 0.5
+
+class _Unknown:
+    __slots__ = ()
+
+
+OPAQUE = _Unknown()
 """Stands for a value that nobody asks for: what is asked for and found to be this is refused."""
+
+HUGE = _Unknown()
+"""Stands for a whole number of more than 255 bits; refused like `OPAQUE`."""
 
 
 class Refused(Exception):

@@ -9,16 +9,21 @@ from __future__ import annotations
 
 import re
 import struct
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from fitbook.flavors._nodes import OPAQUE, Items, Name, Node, Refused
+from fitbook.flavors._nodes import HUGE, OPAQUE, Items, Name, Node, Refused
 
 # A tuple is hashed with all that is in it, as often as it is in it, and by recursion.
 _MOST_NESTED, _MOST_WITHIN = 50, 1_000_000
 
 _MOST_MARKS = 10_000
+
+# Keys whose hashes their maker can choose (Python draws lots for those of text only) take as long as their number squared.
+_MOST_ODD_KEYS = 1_000
+_MODULUS = (1 << 61) - 1  # sys.hash_info.modulus: a number below is its own hash
+_EVEN_KEYS = {bytes, slice, bool, type(None), Name}
 
 # Vocabularies are dicts and lists of a hundred thousand words and numbers. Where a container has had one full batch
 # (picklers write a thousand at a time), further full ones of such values alone are passed over at the speed of `re`.
@@ -43,12 +48,16 @@ _PLAIN_BATCH = re.compile(
     re.DOTALL,
 )
 
+_PLAIN_WORD = re.compile(_F + rb"\x8c(" + _SHORT + rb")\x94", re.DOTALL)
+_PLAIN_PAIR = re.compile(_F + rb"\x8c(" + _SHORT + rb")\x94" + _NUMBER.replace(b"(?:K", b"(K"), re.DOTALL)
+
 # What models mostly consist of, taken in one step each: an array over the bytes before this (remembered, its dtype, shape and
 # order, and the call), and some plain values in a row, of which each tree of a forest has the same.
 _INTEGER = rb"(?:K.|M..|J.{4})"
 _SHAPE = rb"(" + _INTEGER + rb"(?:\x85|" + _INTEGER + rb"(?:\x86|" + _INTEGER + rb"\x87)))"
 _REST_OF_ARRAY = re.compile(rb"\x94(h.|j.{4})" + _SHAPE + rb"\x94(h.|j.{4})t\x94R\x94", re.DOTALL)
 _LENGTH = struct.Struct("<Q")
+_FLOAT = struct.Struct(">d")
 _ROW = re.compile(rb"(?:h.|K.|[N\x88\x89]|G.{8}){8,40}", re.DOTALL)
 
 
@@ -58,13 +67,15 @@ class Scanner:
     Parameters
     ----------
     data : bytes
-    built : callable
-        Called with each `Node` whose state is being set, at that moment.
+    calls, built : callable
+        Called with each `Node` that is being made, and whose state is being set, at that moment.
 
     Attributes
     ----------
     called, made, named : set of Name
         What is called, made without a call, or named at all.
+    passed : Counter of Name
+        What is a value: of a parameter, an argument, an item; and how often.
     called_again : set of Name
         What has made something that is called in turn.
     filled : set of Name
@@ -73,12 +84,19 @@ class Scanner:
         By what makes them, in the order in which they begin.
     """
 
-    def __init__(self, data: bytes, built: Callable[[Node], object] = lambda node: None) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        calls: Callable[[Node], object] = lambda node: None,
+        built: Callable[[Node], object] = lambda node: None,
+    ) -> None:
         self.data = data
+        self.calls = calls
         self.built = built
         self.called: set[Name] = set()
         self.made: set[Name] = set()
         self.named: set[Name] = set()
+        self.passed: Counter[Name] = Counter()
         self.called_again: set[Name] = set()
         self.filled: set[Name] = set()
         self.nodes: defaultdict[Name, list[Node]] = defaultdict(list)
@@ -88,6 +106,7 @@ class Scanner:
         self._nested: dict[int, tuple[tuple[Any, ...], int, int]] = {}
         self._rows: dict[bytes, tuple[bytes, list[Any]]] = {}
         self._shapes: dict[bytes, tuple[int, ...]] = {}
+        self._odd_keys = 0
 
     def scan(self) -> Any:
         """Go through all of it; returns the stand-in of the whole.
@@ -107,6 +126,7 @@ class Scanner:
             raise Refused(f"{len(self.data) - end} bytes follow its end")
         if self._below or len(self._stack) != 1:
             raise Refused("it leaves more or less than one object")
+        self._pass(self._stack)
         return self._stack[0]
 
     def _run(self) -> int:
@@ -169,6 +189,7 @@ class Scanner:
         node = self._stack[-1] = Node(callee, args)
         self.called.add(callee)
         self.nodes[callee].append(node)
+        self.calls(node)
         memo += content, shape, args, node
 
     def _row(self, position: int) -> int:
@@ -190,6 +211,8 @@ class Scanner:
         while position < len(row):
             op, size = row[position], _SIZES.get(row[position], 0)
             number = int.from_bytes(row[position + 1 : position + 1 + size], "little", signed=op == 0x4A)
+            if op == 0x47:
+                number = _FLOAT.unpack_from(row, position + 1)[0]
             values.append(self._memo[number] if op in b"hj" else _PLAIN.get(op, number))
             position += 1 + size
         return values
@@ -206,13 +229,13 @@ class Scanner:
         return self._row(position + size)
 
     def _float(self, position: int) -> int:
-        self._stack.append(OPAQUE)
+        self._stack.append(_FLOAT.unpack_from(self.data, position)[0])
         return position + 8
 
     def _long(self, position: int) -> int:
         begin, end = self._extent(position)
         # Arithmetic with numbers of a million digits takes its time; no check asks for them.
-        self._stack.append(int.from_bytes(self.data[begin:end], "little", signed=True) if end - begin < 32 else OPAQUE)
+        self._stack.append(int.from_bytes(self.data[begin:end], "little", signed=True) if end - begin < 32 else HUGE)
         return end
 
     def _text(self, position: int) -> int:
@@ -257,8 +280,11 @@ class Scanner:
             items = tuple(self._stack[-count:])
             del self._stack[-count:]
         self._stack.append(items)
-        if tuple in map(type, items):
+        kinds = set(map(type, items))
+        if tuple in kinds:
             self._weigh(items)
+        if Name in kinds:
+            self._pass(items)
         return position
 
     def _weigh(self, items: tuple[Any, ...]) -> None:
@@ -277,6 +303,10 @@ class Scanner:
         target = self._stack[-1]
         if type(target) is not list and type(target) is not Node:
             raise Refused("it appends to what is no list")
+        if Name in map(type, items):
+            self._pass(items)
+        if self.data[position - 1] == 0x90:
+            self._hash(items)
         self._content_of(target).extend(items)
         return position if len(items) < _BATCH else self._pass_over(position)
 
@@ -291,8 +321,21 @@ class Scanner:
             raise Refused("it puts items into what is no dict")
         if type(target) is Items and target.closed:
             raise Refused("it changes the state of an object after it was set")
+        if Name in map(type, items):
+            self._pass(items)
+        self._hash(items[::2])
         self._content_of(target).extend(items)
         return position if len(items) < _BATCH else self._pass_over(position)
+
+    def _pass(self, items: Iterable[Any]) -> None:
+        self.passed.update(item for item in items if type(item) is Name)
+
+    def _hash(self, keys: list[Any]) -> None:
+        if set(map(type, keys)) <= _EVEN_KEYS:
+            return
+        self._odd_keys += sum(map(_is_odd, keys))
+        if self._odd_keys > _MOST_ODD_KEYS:
+            raise Refused("it has thousands of keys that could all have one hash")
 
     def _content_of(self, target: Any) -> list[Any]:
         if type(target) is Node:
@@ -304,15 +347,33 @@ class Scanner:
     def _pass_over(self, position: int) -> int:
         target = self._stack[-1]
         while batch := _PLAIN_BATCH.match(self.data, position):
-            if (self.data[batch.end() - 1] == 0x75) is (type(target) is list):
+            pairs = self.data[batch.end() - 1] == 0x75
+            if pairs is (type(target) is list):
                 break  # it puts into a list, or appends to a dict: who does so is told
-            self._content_of(target).extend((OPAQUE, OPAQUE))
-            self._memo.extend([OPAQUE] * (_BATCH if batch["words"] else 0))
+            items: list[Any] = [OPAQUE] * (2 * _BATCH if pairs else _BATCH)
+            if batch["words"]:
+                words = self._words(batch["words"], pairs, items)
+                self._memo.extend(words)
+            self._content_of(target).extend(items)
             position = batch.end()
         return position
 
+    def _words(self, batch: bytes, pairs: bool, items: list[Any]) -> list[bytes]:
+        """Put the words of a batch among the items, with their numbers; returns the words."""
+        found = (_PLAIN_PAIR if pairs else _PLAIN_WORD).findall(batch)
+        if len(found) != _BATCH:
+            raise Refused("it hides words among others")
+        words = [word[1:] for word in (next(zip(*found, strict=True)) if pairs else found)]
+        items[:: 1 + pairs] = words
+        if pairs:
+            read = int.from_bytes
+            items[1::2] = [read(value[1:], "little") if value[0] in b"KM" else _number(value) for _, value in found]
+        return words
+
     def _frozenset(self, position: int) -> int:
         items = self._to_mark()
+        self._pass(items)
+        self._hash(items)
         self._stack.append(items)
         return position
 
@@ -382,6 +443,7 @@ class Scanner:
         node = Node(callee, args)
         used.add(callee)
         self.nodes[callee].append(node)
+        self.calls(node)
         self._stack.append(node)
         return position
 
@@ -393,6 +455,8 @@ class Scanner:
             raise Refused("it sets the state of an object twice")
         if type(state) is Items:
             state.closed = True
+        if type(state) is Name:
+            self._pass([state])
         target.state = state
         self.built(target)
         return position
@@ -416,6 +480,27 @@ class Scanner:
         )
 
 
+def _is_odd(key: Any) -> bool:
+    """Whether keys like this can be chosen to have one hash."""
+    if type(key) is int:
+        return abs(key) >= _MODULUS
+    if type(key) is tuple:
+        return not all(type(item) in _EVEN_KEYS or (type(item) is int and abs(item) < 2**31) for item in key)
+    if (
+        type(key) is Node
+    ):  # numpy's numbers have too few that are equal in hash, but for complex ones and rows of a table
+        kind = key.args[0] if key.callee.endswith(" scalar") and key.args else None
+        code = kind.args[0] if type(kind) is Node and kind.args else None
+        return type(code) is not bytes or code[:1] not in b"biufSUmM"
+    return type(key) not in (*_EVEN_KEYS, float) and key is not OPAQUE
+
+
+def _number(opcode: bytes) -> Any:
+    size = _SIZES.get(opcode[0], 0)
+    number = int.from_bytes(opcode[1:], "little", signed=opcode[0] == 0x4A)
+    return _PLAIN.get(opcode[0], number) if size != 8 else OPAQUE
+
+
 def _index(get: bytes) -> int:
     return get[1] if len(get) == 2 else int.from_bytes(get[1:], "little")
 
@@ -423,7 +508,7 @@ def _index(get: bytes) -> int:
 _NEVER_IN_NAMES = frozenset(set(range(128)) - {*b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.<>"})
 _INTEGERS = {0x4D: 2, 0x4A: 4}
 _SIZES = {0x68: 1, 0x6A: 4, 0x4B: 1, 0x4D: 2, 0x4A: 4, 0x47: 8}
-_PLAIN = {0x4E: None, 0x88: True, 0x89: False, 0x47: OPAQUE}
+_PLAIN = {0x4E: None, 0x88: True, 0x89: False}
 _COUNTED = {0x8A: 1, 0x8B: 4, 0x58: 4, 0x8D: 8, 0x43: 1, 0x42: 4, 0x8E: 8, 0x96: 8}
 _INDICES = {0x71: 1, 0x72: 4}
 

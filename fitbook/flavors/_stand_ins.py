@@ -9,6 +9,7 @@ from typing import Any
 from fitbook.flavors._nodes import Items, Node, Refused
 
 _MOST_DIMENSIONS = 32
+_MOST_COPIES, _ALWAYS_FINE = 4, 1 << 24
 _ALIGNED = 0x80  # of a dtype's flags: a struct laid out as C would; it has no other effect here
 
 
@@ -30,12 +31,30 @@ class Arrays:
     ----------
     data : bytes
         The pickle.
+
+    Attributes
+    ----------
+    depths : dict
+        How deeply arrays of objects are nested in others, by id, with the array.
     """
 
     def __init__(self, data: bytes) -> None:
         self._view = memoryview(data)
+        self._left = _MOST_COPIES * len(data) + _ALWAYS_FINE
+        self.depths: dict[int, tuple[Node, int]] = {}
         self._dtypes: dict[int, tuple[Node, Any]] = {}
         self._described: dict[tuple[int, int], tuple[Any, int]] = {}
+
+    def spend(self, size: int) -> None:
+        """Count bytes that are copied: a few bytes of a file may name a large part of it again and again.
+
+        Raises
+        ------
+        Refused
+            It is far more than the file has.
+        """
+        self._left -= size
+        need(self._left >= 0, "it copies its parts so often that they would fill the memory")
 
     def raw(self, part: slice) -> memoryview:
         """The bytes that a stand-in points to."""
@@ -91,7 +110,8 @@ class Arrays:
             It has other bytes than these say.
         """
         need(len(node.args) == 4 and type(node.args[0]) is slice, "an array is made in an odd way")
-        content, kind, shape, _ = node.args
+        content, kind, shape, order = node.args
+        need(type(order) is bytes, "an array is made in an odd way")
         known = self._described.get((id(kind), id(shape)))
         if known is None:  # the trees of a forest share both
             dtype, count = self.dtype(kind), self.size(shape)
@@ -133,6 +153,17 @@ class Arrays:
             return int(np.frombuffer(content, dtype)[0])
         need(type(value) is int, "there is no number where one belongs")
         return int(value)
+
+    def number(self, value: Any) -> float:
+        """A number, plain or numpy's; raises as `integer`."""
+        if type(value) is Node and value.callee.endswith(" scalar") and len(value.args) == 2:
+            import numpy as np  # noqa: PLC0415
+
+            dtype = self.dtype(value.args[0])
+            need(dtype.kind in "iuf" and type(value.args[1]) is slice, "there is no number where one belongs")
+            return float(np.frombuffer(self._view[value.args[1]], dtype)[0])
+        need(type(value) in (int, float), "there is no number where one belongs")
+        return float(value)
 
     def new_dtype(self, node: Node) -> None:
         """Look at a dtype whose state is being set: arrays that had it before would change with it.

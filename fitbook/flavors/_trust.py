@@ -104,9 +104,9 @@ def check(look: Callable[[], object], data: bytes, *, source: str) -> None:
 def look_at_contents(data: bytes) -> None:
     """Look at the contents of a pickle, whatever it names: of what another format has built, and this process pickled."""
     contents = Contents(data)
-    scanner = Scanner(data, contents.built)
+    scanner = Scanner(data, contents.called, contents.built)
     scanner.scan()
-    contents.finish(scanner.nodes, scanner.filled)
+    contents.finish(scanner.nodes, scanner.filled, scanner.passed)
 
 
 def check_program(data: bytes, name: str, *, source: str) -> None:
@@ -139,19 +139,20 @@ def _looked_at(data: bytes, trusted: set[str]) -> tuple[Collection[str], list[st
     """The names that may be imported, and those that the pickle holds and nobody trusts."""
     listed = allowed()
     contents = Contents(data)
-    scanner = Scanner(data, contents.built)
+    scanner = Scanner(data, contents.called, contents.built)
     with _holding_together():
         scanner.scan()
         unknown = {name for name in scanner.called if name not in listed["call"]}
         unknown |= {name for name in scanner.made if name not in listed["make"]}
-        unknown |= {name for name in scanner.named if name not in listed["name"]}
+        unknown |= {name for name in scanner.passed if name not in listed["name"]}
+        unknown |= {name for name in scanner.named if name not in listed["any"]}
         if unknown or scanner.called_again:
             trusted |= trusted_names()
             unknown = {name for name in unknown if name.replace(" ", ".") not in trusted}
         if not unknown and any(name.replace(" ", ".") not in trusted for name in scanner.called_again):
             raise Refused("it calls what it has made itself")
         if not unknown:
-            contents.finish(scanner.nodes, scanner.filled)
+            contents.finish(scanner.nodes, scanner.filled, scanner.passed)
     return scanner.named, sorted(name.replace(" ", ".") for name in unknown)
 
 
