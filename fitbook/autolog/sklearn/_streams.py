@@ -102,8 +102,12 @@ class Stream:
 
     def leave(self, estimator: Any) -> None:
         """The call is over."""
-        with quietly("keeping the state of a stream"):
-            self._hold(estimator)
+        if self._keeps:
+            try:
+                self._hold(estimator)
+            except Exception:
+                with quietly("keeping the state of a stream"):
+                    raise
         with self._lock:
             self._calls -= 1
             ends = self._over and not self._calls
@@ -111,8 +115,6 @@ class Stream:
             self._end()
 
     def _hold(self, estimator: Any) -> None:
-        if not self._keeps:
-            return
         state = vars(estimator).copy()
         if len(state) != self._checked:
             self._checked = len(state)
@@ -121,13 +123,14 @@ class Stream:
 
     def count(
         self,
-        seconds: float,
+        began: float,
         estimator: Any,
         original: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> None:
         """Count a call that has returned; from time to time, look at what the stream has come to."""
+        now = time.perf_counter()
         record = self.record
         if record is None:
             return
@@ -138,9 +141,8 @@ class Stream:
         else:
             record.rows += len(X) if cls is list or cls is tuple else math.nan
         record.calls += 1
-        record.seconds += seconds
+        record.seconds += now - began
         record.status = RunStatus.FINISHED
-        now = time.perf_counter()
         if now < self._keep:
             return
         self._checked = 0  # once more
@@ -199,16 +201,16 @@ class Call:
         self, estimator: Any, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         """The call has returned."""
-        seconds = time.perf_counter() - self._began
         self._leave()
-        if self._stream is not None:
+        stream = self._stream
+        if stream is not None:
             try:
-                self._stream.count(seconds, estimator, original, args, kwargs)
+                stream.count(self._began, estimator, original, args, kwargs)
             except Exception:
                 with quietly("recording a stream"):
                     raise
             finally:
-                self._stream.leave(estimator)
+                stream.leave(estimator)
 
     def failed(self, estimator: Any, error: BaseException) -> None:
         """The call has raised."""
