@@ -17,7 +17,14 @@ from fitbook.errors import StoreUnavailable
 # How long a fork waits for the transactions of other threads; a child is refused what it then inherits open.
 WAIT_SECONDS = 2.0
 
+
+class _Mine(threading.local):
+    depth = 0  # transactions of this thread
+
+
+_mine = _Mine()
 _gate = threading.Condition()
+_forks = 0  # that wait, or go on
 _uses: weakref.WeakSet[Use] = weakref.WeakSet()
 
 
@@ -43,9 +50,15 @@ class Use:
                 "same database: fork at another moment, or start processes by the method 'spawn'."
             )
         with _gate:
+            # Else, where threads write all the time, a fork would never find a moment without a transaction. One within
+            # another goes on, for the fork waits for the outer one.
+            if _forks and not _mine.depth:
+                _gate.wait_for(lambda: not _forks, WAIT_SECONDS)
             self._open += 1
+        _mine.depth += 1
 
     def __exit__(self, *_: object) -> None:
+        _mine.depth -= 1
         with _gate:
             self._open -= 1
             _gate.notify_all()
@@ -67,19 +80,24 @@ class Use:
 
 def _before() -> None:
     # Held until the fork is over: meanwhile nothing begins.
+    global _forks
     _gate.acquire()
+    _forks += 1
     _gate.wait_for(lambda: not any(use.is_open() for use in list(_uses)), WAIT_SECONDS)
     for use in list(_uses):
         use.close()
 
 
 def _after_in_parent() -> None:
+    global _forks
+    _forks -= 1
+    _gate.notify_all()
     _gate.release()
 
 
 def _after_in_child() -> None:
-    global _gate
-    _gate = threading.Condition()
+    global _gate, _forks
+    _gate, _forks = threading.Condition(), 0
     for use in list(_uses):
         use.inherit()
 
