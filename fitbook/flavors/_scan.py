@@ -7,11 +7,12 @@ what today's picklers write is understood (protocols 2 to 5); everything else is
 
 from __future__ import annotations
 
+import functools
 import re
 import struct
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from fitbook.flavors._nodes import HUGE, OPAQUE, Items, Name, Node, Refused
 
@@ -28,28 +29,31 @@ _EVEN_KEYS = {bytes, slice, bool, type(None), Name}
 # Vocabularies are dicts and lists of a hundred thousand words and numbers. Where a container has had one full batch
 # (picklers write a thousand at a time), further full ones of such values alone are passed over at the speed of `re`.
 _BATCH = 1000
-_SHORT = b"|".join(re.escape(bytes([n])) + b"." * n for n in range(256))
+_SHORT = b"|".join(re.escape(bytes([n])) + b".{%d}" % n for n in range(256))
 _F = rb"(?:\x95.{8})?"
-_WORD = _F + rb"\x8c(?:" + _SHORT + rb")\x94"
 _NUMBER = _F + rb"(?:K.|M..|J....|G.{8}|[N\x88\x89])"
-_PLAIN_BATCH = re.compile(
-    _F
-    + rb"\((?:(?P<words>(?:"
-    + _WORD
-    + _NUMBER
-    + rb"){1000}+"
-    + _F
-    + rb"u|(?:"
-    + _WORD
-    + rb"){1000}+"
-    + _F
-    + rb"[e\x90])"
-    rb"|(?:" + _NUMBER + rb"){1000}+" + _F + rb"[e\x90]|(?:" + _NUMBER + rb"){2000}+" + _F + rb"u)",
-    re.DOTALL,
-)
 
-_PLAIN_WORD = re.compile(_F + rb"\x8c(" + _SHORT + rb")\x94", re.DOTALL)
-_PLAIN_PAIR = re.compile(_F + rb"\x8c(" + _SHORT + rb")\x94" + _NUMBER.replace(b"(?:K", b"(K"), re.DOTALL)
+
+class _Plain(NamedTuple):
+    """What a batch is known by, and what its words and its pairs of a word and a number are found by."""
+
+    batch: re.Pattern[bytes]
+    word: re.Pattern[bytes]
+    pair: re.Pattern[bytes]
+
+
+@functools.cache  # compiling them takes as long as scanning a small model
+def _plain() -> _Plain:
+    word = _F + rb"\x8c(?:" + _SHORT + rb")\x94"
+    one_word, pair = _F + rb"\x8c(" + _SHORT + rb")\x94", _NUMBER.replace(b"(?:K", b"(K")
+    kinds = [
+        rb"(?P<words>(?:" + word + _NUMBER + rb"){1000}+" + _F + rb"u|(?:" + word + rb"){1000}+" + _F + rb"[e\x90])",
+        rb"(?:" + _NUMBER + rb"){1000}+" + _F + rb"[e\x90]",
+        rb"(?:" + _NUMBER + rb"){2000}+" + _F + rb"u",
+    ]
+    batch = _F + rb"\((?:" + b"|".join(kinds) + rb")"
+    return _Plain(*(re.compile(each, re.DOTALL) for each in (batch, one_word, one_word + pair)))
+
 
 # What models mostly consist of, taken in one step each: an array over the bytes before this (remembered, its dtype, shape and
 # order, and the call), and some plain values in a row, of which each tree of a forest has the same.
@@ -346,7 +350,7 @@ class Scanner:
 
     def _pass_over(self, position: int) -> int:
         target = self._stack[-1]
-        while batch := _PLAIN_BATCH.match(self.data, position):
+        while batch := _plain().batch.match(self.data, position):
             pairs = self.data[batch.end() - 1] == 0x75
             if pairs is (type(target) is list):
                 break  # it puts into a list, or appends to a dict: who does so is told
@@ -360,7 +364,7 @@ class Scanner:
 
     def _words(self, batch: bytes, pairs: bool, items: list[Any]) -> list[bytes]:
         """Put the words of a batch among the items, with their numbers; returns the words."""
-        found = (_PLAIN_PAIR if pairs else _PLAIN_WORD).findall(batch)
+        found = (_plain().pair if pairs else _plain().word).findall(batch)
         if len(found) != _BATCH:
             raise Refused("it hides words among others")
         words = [word[1:] for word in (next(zip(*found, strict=True)) if pairs else found)]
