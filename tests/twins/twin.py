@@ -22,8 +22,10 @@ HERE = Path(__file__).parent
 SCRIPTS = sorted((HERE / "scripts").glob("*.py"))
 MODES = ("on", "full", "locked")
 
-# What fitbook itself says: a warning with the line that led to it, or a line on stderr.
+# What fitbook itself says: a warning with the line that led to it, or a line on stderr. Where a script has its warnings
+# logged, they go where its log goes, as entries that end in a line break of their own.
 _OURS = re.compile(r"^(?:.*FitbookWarning: fitbook: .*\n(?:  .*\n)?|fitbook: .*\n)", re.MULTILINE)
+_OURS_LOGGED = re.compile(r"^.*FitbookWarning: fitbook: .*\n  .*\n\n", re.MULTILINE)
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 
 
@@ -73,7 +75,8 @@ def outcome(script: Path, mode: str, place: Path) -> Outcome:
         )
     (folder / "script.py").unlink()
     files = {str(f.relative_to(folder)): _digest(f) for f in sorted(folder.rglob("*")) if f.is_file()}
-    return Outcome(done.returncode, _plain(done.stdout, place), _plain(_OURS.sub("", done.stderr), place), files)
+    stdout, stderr = _OURS_LOGGED.sub("", done.stdout), _OURS.sub("", done.stderr)
+    return Outcome(done.returncode, _plain(stdout, place), _plain(stderr, place), files)
 
 
 def _flags(script: Path) -> list[str]:
