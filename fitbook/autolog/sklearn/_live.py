@@ -31,9 +31,9 @@ from fitbook.autolog.sklearn._resume import (
     Earlier,
     Known,
     exact_digest,
+    rows_key,
     search_digest,
     split_digest,
-    split_key,
 )
 from fitbook.autolog.sklearn._search import own_params
 from fitbook.errors import StoreUnavailable
@@ -248,7 +248,7 @@ class Rung:
     def __init__(self, live: LiveSearch) -> None:
         self._live = live
         self._first: int | None = None
-        self._splits: dict[int, tuple[Any, Any, str]] = {}
+        self._splits: dict[int, tuple[Any, Any, str]] = {}  # rows and their key
         self._met: Child | None = None
 
     def sent(
@@ -276,19 +276,20 @@ class Rung:
         child = self._met
         if child is None or child.number != number:
             child = self._met = live.meet(number, parameters, n_splits)
-        rows = self._digest_of(split, kwargs)
-        key = split_key(child.exact, rows) if child.exact else None
+        rows = self._rows_key(split, kwargs)
+        key = f"{child.exact}-{rows}" if child.exact and rows else None
         if live.earlier is not None and key is not None:
             known = live.earlier.find(key, kwargs)
             if known is not None:
                 return live.resume(number, split, known)
         return Split(live.place, live.record.run.run_id, child.run_id, f"{PREFIX}{number}.{split}", key)
 
-    def _digest_of(self, split: int, kwargs: Mapping[str, Any]) -> str:
-        """The digest of a split's rows, which are the same objects for each candidate."""
+    def _rows_key(self, split: int, kwargs: Mapping[str, Any]) -> str:
+        """The key of a split's rows, which are the same objects for each candidate."""
         train, test = kwargs["train"], kwargs["test"]
         known = self._splits.get(split)
         if known is None or known[0] is not train or known[1] is not test:
-            known = self._splits[split] = (train, test, split_digest(train, test))
-            self._live.folds[split] = (known[2], len(test) / max(1, len(train)))
+            digest = split_digest(train, test)
+            known = self._splits[split] = (train, test, rows_key(digest))
+            self._live.folds[split] = (digest, len(test) / max(1, len(train)))
         return known[2]

@@ -72,11 +72,9 @@ def exact_digest(parameters: Mapping[str, Any]) -> str:
         return ""
 
 
-def split_key(candidate: str, split: str) -> str | None:
-    """Digest of what makes one split of one candidate."""
-    if UNKNOWN in split:
-        return None
-    return hashlib.blake2b(f"{candidate}{split}".encode(), digest_size=12).hexdigest()
+def rows_key(split: str) -> str:
+    """What the keys of all candidates have of a split, given its digest; nothing if not all of its rows are known."""
+    return "" if UNKNOWN in split else _digest([split])
 
 
 class Known:

@@ -18,7 +18,7 @@ from sklearn.tree import DecisionTreeClassifier
 import fitbook
 from fitbook._log import FitbookWarning
 from fitbook.autolog.sklearn import _content
-from fitbook.autolog.sklearn._resume import exact_digest, search_digest, split_digest, split_key
+from fitbook.autolog.sklearn._resume import exact_digest, rows_key, search_digest, split_digest
 from fitbook.entities import Run
 
 GRID = {"C": [0.01, 0.1, 1.0]}
@@ -171,8 +171,8 @@ def test_no_part_of_a_search_is_told_by_a_sample(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(_content, "FULL_BYTES", 1000)
     assert search_digest(search, kwargs, "data") is None
     assert exact_digest({"p": large}) == ""
-    assert split_key("candidate", split_digest(small, large)) is None
-    assert split_key("candidate", split_digest(small, small)) is not None
+    assert rows_key(split_digest(small, large)) == ""
+    assert rows_key(split_digest(small, small)) != ""
 
 
 def test_another_version_of_the_estimators_library_is_another_estimator(monkeypatch: pytest.MonkeyPatch) -> None:
