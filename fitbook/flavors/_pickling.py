@@ -39,7 +39,9 @@ def dumps(model: object, serialization_format: str | None = None) -> tuple[bytes
     """
     if serialization_format not in (None, *FORMATS):
         raise InvalidValue(f"The serialization_format {serialization_format!r} is unknown; use one of {FORMATS}.")
-    if serialization_format != "cloudpickle":
+    # A class of a script's is known at once, so that its own ``__getstate__`` is asked no more than once.
+    of_main = serialization_format is None and type(model).__module__ == "__main__"
+    if serialization_format != "cloudpickle" and not of_main:
         try:
             sink = _Sink()
             pickle.dump(model, sink, protocol=5)

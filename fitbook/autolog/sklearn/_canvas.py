@@ -7,6 +7,7 @@ settings, keeps no state but loaded fonts, never warns about a character, and ne
 
 from __future__ import annotations
 
+import copy
 import functools
 import struct
 import zlib
@@ -40,6 +41,12 @@ class Canvas:
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
         self._pixels = np.full((height, width, 3), 255, dtype=np.uint8)
+
+    def copy(self) -> Canvas:
+        """Another sheet with the same pixels."""
+        other = copy.copy(self)
+        other._pixels = self._pixels.copy()
+        return other
 
     def line(self, xs: Sequence[float], ys: Sequence[float], color: str, *, width: float, dashed: bool = False) -> None:
         """Join points; ``dashed`` is for a straight line of two."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fitbook.autolog.sklearn._canvas import text_width
 from fitbook.autolog.sklearn._lazy import Lazy
-from fitbook.autolog.sklearn._panel import AXIS, BLUE, ORANGE, Panel, numbers, round_ticks, short
+from fitbook.autolog.sklearn._panel import BLUE, ORANGE, Panel, numbers, rates, round_ticks, short
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,9 +93,7 @@ def among(title: str, subtitle: str, xlabel: str, many: Sequence[float], one: fl
 
 def reliability(title: str, subtitle: str, given: Sequence[float], found: Sequence[float]) -> bytes:
     """How often what was predicted with a probability came true, and the line where both agree."""
-    panel = Panel(420, 320)
-    panel.rates()
-    panel.line([0, 1], [0, 1], AXIS, width=1, dashed=True)
+    panel = rates(diagonal=True)
     if len(given) > 1:
         panel.line(given, found, BLUE, width=2)
     panel.dots(given, found, BLUE, size=5, alpha=0.95)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 from fitbook.autolog._guard import package_of
@@ -131,7 +132,14 @@ def _delegate(estimator: Any, names: frozenset[str]) -> object | None:
 
 def sklearn_bases(cls: type) -> frozenset[str]:
     """Names of the classes of scikit-learn's that a class is or derives from."""
-    return frozenset(c.__name__ for c in cls.__mro__ if _is_sklearn(c))
+    known = _bases.get(cls)
+    if known is None:
+        known = _bases[cls] = frozenset(c.__name__ for c in cls.__mro__ if _is_sklearn(c))
+    return known
+
+
+# A fit asks many times; classes of a user's own go when nobody else has them.
+_bases: weakref.WeakKeyDictionary[type, frozenset[str]] = weakref.WeakKeyDictionary()
 
 
 def _is_sklearn(cls: type) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -80,10 +82,11 @@ class Panel:
                 self.beside_y(at, words, 9)
         self.frame()
 
-    def rates(self) -> None:
-        """Both axes from 0 to 1."""
-        fifths = [i / 5 for i in range(6)]
-        self.scale(fifths, [f"{v:.1f}" for v in fifths], 0, 1, x=True, y=True)
+    def copy(self) -> Panel:
+        """Another with what is drawn on this one."""
+        other = copy.copy(self)
+        other.sheet = self.sheet.copy()
+        return other
 
     def png(self, title: str, subtitle: str, more: str, xlabel: str, ylabel: str) -> bytes:
         """The picture with its title, up to two lines beneath it, and the names of the axes."""
@@ -99,6 +102,20 @@ class Panel:
         sheet.text(self.left + self.w / 2, 10, xlabel, color=INK, across=0.5, up=0.0)
         sheet.text(12, self.bottom + self.h / 2, ylabel, color=INK, upright=True)
         return sheet.png()
+
+
+def rates(*, diagonal: bool) -> Panel:
+    """A panel with both axes from 0 to 1, and the line where they agree if wanted."""
+    return _rates(diagonal).copy()
+
+
+@functools.cache  # it is half the work of such a picture
+def _rates(diagonal: bool) -> Panel:
+    panel, fifths = Panel(420, 320), [i / 5 for i in range(6)]
+    panel.scale(fifths, [f"{v:.1f}" for v in fifths], 0, 1, x=True, y=True)
+    if diagonal:
+        panel.line([0, 1], [0, 1], AXIS, width=1, dashed=True)
+    return panel
 
 
 def round_ticks(low: float, high: float, about: int = 6) -> list[float]:

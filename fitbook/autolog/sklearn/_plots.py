@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fitbook.autolog.sklearn._canvas import text_width
 from fitbook.autolog.sklearn._charts import reliability
 from fitbook.autolog.sklearn._lazy import Lazy
-from fitbook.autolog.sklearn._panel import AXIS, BLUE, GRID, INK, ORANGE, Panel, numbers, round_ticks, short
+from fitbook.autolog.sklearn._panel import AXIS, BLUE, GRID, INK, ORANGE, Panel, numbers, rates, round_ticks, short
 from fitbook.autolog.sklearn._report import Report
 from fitbook.autolog.sklearn._table import Table
 
@@ -101,9 +101,7 @@ def confusion_matrix(table: Table, subtitle: str) -> bytes:
 
 def roc_curve(table: Table, auc: float, subtitle: str) -> bytes:
     """True positive rate over false positive rate."""
-    panel = Panel(420, 320)
-    panel.rates()
-    panel.line([0, 1], [0, 1], AXIS, width=1, dashed=True)
+    panel = rates(diagonal=True)
     panel.line(table.columns["fpr"], table.columns["tpr"], BLUE, width=2)
     panel.text(0.97, 0.05, f"AUC = {auc:.3f}", size=10, across=1.0, up=0)
     return panel.png("ROC curve", subtitle, "", "false positive rate", "true positive rate")
@@ -111,8 +109,7 @@ def roc_curve(table: Table, auc: float, subtitle: str) -> bytes:
 
 def precision_recall_curve(table: Table, average_precision: float, subtitle: str) -> bytes:
     """Precision over recall; each precision holds until the next threshold."""
-    panel = Panel(420, 320)
-    panel.rates()
+    panel = rates(diagonal=False)
     recall, precision = np.asarray(table.columns["recall"]), np.asarray(table.columns["precision"])
     panel.line(np.repeat(recall, 2)[1:], np.repeat(precision, 2)[:-1], BLUE, width=2)
     panel.text(0.03, 0.05, f"average precision = {average_precision:.3f}", size=10, up=0)
